@@ -1,0 +1,66 @@
+/** Port: a language model at an endpoint. Adapters translate; budget, retries, cache and limits are not theirs. */
+import type { JsonObject } from "./json.ts";
+import type { AssistantPart, Message } from "./message.ts";
+import type { Price, Usage } from "./usage.ts";
+
+export interface Model {
+  /** As its provider knows it, for instance "gpt-5-mini". */
+  readonly id: string;
+  /** Which dialect is spoken, for instance "openai-compatible". Part of the answer cache's key. */
+  readonly provider: string;
+  /** Models that share a rate limit share this string: host and a fingerprint of the key. */
+  readonly endpoint: string;
+  /** Input and output together, in tokens; undefined where nobody knows. */
+  readonly contextWindow: number | undefined;
+  /** Most tokens of one reply; undefined where nobody knows. */
+  readonly maxOutputTokens: number | undefined;
+  readonly price: Price | undefined;
+  /** True where replies carry hidden thinking that counts as output. */
+  readonly reasoning: boolean;
+  /** True where a JSON Schema in the request is enforced by the provider. */
+  readonly structuredOutputs: boolean;
+  /**
+   * Sends one request. Contract: throws only ModelError, or the signal's reason once it fired; never retries;
+   * settles promptly after the signal fired. With `onDelta` the reply is streamed and each piece of text handed
+   * over as it comes; the returned reply is whole either way.
+   */
+  generate(request: ModelRequest, options: GenerateOptions): Promise<ModelReply>;
+}
+
+export interface GenerateOptions {
+  readonly signal: AbortSignal;
+  readonly onDelta?: (delta: ModelDelta) => void;
+}
+
+export interface ModelDelta {
+  readonly type: "text" | "reasoning";
+  readonly text: string;
+}
+
+export interface ModelRequest {
+  readonly messages: readonly Message[];
+  readonly tools?: readonly ToolDefinition[];
+  /** Ask for a JSON value of this schema. */
+  readonly output?: { readonly schema: JsonObject; readonly name: string };
+  readonly maxOutputTokens?: number;
+  readonly temperature?: number;
+  readonly reasoningEffort?: "minimal" | "low" | "medium" | "high";
+}
+
+export interface ToolDefinition {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: JsonObject;
+}
+
+export interface ModelReply {
+  readonly content: readonly AssistantPart[];
+  /** The text parts joined; empty where the model only called tools. */
+  readonly text: string;
+  readonly stopReason: "stop" | "length" | "tool-calls" | "refused" | "other";
+  readonly usage: Usage;
+  /** The cost in US dollars where the provider reports it itself. */
+  readonly costUsd?: number;
+  /** True where the provider gave no usage and the counts are ours. */
+  readonly usageEstimated?: boolean;
+}

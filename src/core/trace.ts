@@ -1,0 +1,113 @@
+/** Everything that can be seen of a run from outside: one event union for the CLI, the store, tests and viewers. */
+import type { CallId, RunId } from "./ids.ts";
+import type { Json, JsonObject } from "./json.ts";
+import type { ModelRequest } from "./model.ts";
+import type { ExecutionResult } from "./sandbox.ts";
+import type { RunUsage, Usage } from "./usage.ts";
+
+export type TraceEvent = TraceEventBody & {
+  readonly runId: RunId;
+  /** Set for children of another run. */
+  readonly parentRunId?: RunId;
+  /** 0 for the root run. */
+  readonly depth: number;
+  /** Order within the tree of runs, from 1. */
+  readonly seq: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+};
+
+/** What a model call is for: a turn of a root LM, a plain sub-call, or a summary. */
+export type CallRole = "root" | "sub" | "summary";
+
+export type TraceEventBody =
+  | {
+      readonly type: "run-start";
+      readonly query: string;
+      readonly corpus: JsonObject;
+      readonly settings: JsonObject;
+    }
+  | { readonly type: "turn-start"; readonly turn: number }
+  | {
+      readonly type: "model-start";
+      readonly callId: CallId;
+      readonly role: CallRole;
+      readonly model: string;
+      readonly provider: string;
+      readonly request: ModelRequest;
+    }
+  | {
+      readonly type: "model-delta";
+      readonly callId: CallId;
+      readonly kind: "text" | "reasoning";
+      readonly text: string;
+    }
+  | {
+      readonly type: "model-retry";
+      readonly callId: CallId;
+      readonly attempt: number;
+      readonly waitMs: number;
+      readonly error: TracedError;
+    }
+  | {
+      readonly type: "model-end";
+      readonly callId: CallId;
+      readonly role: CallRole;
+      readonly model: string;
+      readonly text: string;
+      readonly stopReason: string;
+      readonly usage: Usage;
+      /** null where no price is known. */
+      readonly costUsd: number | null;
+      /** Where the answer came from: the provider, another run's answer, or this run's own journal. */
+      readonly source: "provider" | "cache" | "journal";
+      readonly durationMs: number;
+    }
+  | {
+      readonly type: "model-error";
+      readonly callId: CallId;
+      readonly role: CallRole;
+      readonly model: string;
+      readonly error: TracedError;
+      readonly durationMs: number;
+    }
+  | { readonly type: "code-start"; readonly turn: number; readonly code: string }
+  | {
+      readonly type: "code-end";
+      readonly turn: number;
+      readonly result: ExecutionResult;
+      readonly durationMs: number;
+    }
+  | { readonly type: "batch-start"; readonly name: string; readonly items: number }
+  | {
+      readonly type: "batch-end";
+      readonly name: string;
+      readonly items: number;
+      readonly failed: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly type: "look-up";
+      readonly name: "grep" | "search" | "read";
+      readonly query: string;
+      readonly found: number;
+      readonly durationMs: number;
+    }
+  | { readonly type: "feedback"; readonly turn: number; readonly reason: string; readonly text: string }
+  | { readonly type: "notice"; readonly text: string }
+  | {
+      readonly type: "run-end";
+      readonly status: string;
+      readonly answer: string;
+      readonly citations: readonly Json[];
+      readonly usage: RunUsage;
+      readonly costUsd: number | null;
+      readonly durationMs: number;
+      readonly error?: TracedError;
+    };
+
+export interface TracedError {
+  readonly kind: string;
+  readonly code: string;
+  readonly message: string;
+}
