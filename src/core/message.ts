@@ -28,6 +28,8 @@ export interface ToolCallPart {
   readonly toolCallId: string;
   readonly toolName: string;
   readonly input: Json;
+  /** What the provider wants back with the call, for instance a thought signature. */
+  readonly opaque?: JsonObject;
 }
 export interface ToolResultPart {
   readonly type: "tool-result";

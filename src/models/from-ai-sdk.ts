@@ -1,0 +1,158 @@
+/** Any AI SDK model object behind our port Model. It calls the object's own methods and knows no vendor. */
+import type { LanguageModelV3, LanguageModelV4, LanguageModelV4CallOptions } from "@ai-sdk/provider";
+import type { GenerateOptions, Model, ModelReply, ModelRequest } from "../core/model.ts";
+import type { Price } from "../core/usage.ts";
+import { callOptions, isWrapped } from "./call-options.ts";
+import { toModelError, type CallPlace } from "./model-failure.ts";
+import { ReplyCollector, replyOf } from "./model-reply.ts";
+
+/** A model object of an AI SDK provider package: version 4 of the specification (AI SDK 7) or 3 (AI SDK 6). */
+export type AiSdkModel = LanguageModelV4 | LanguageModelV3;
+
+/** What an AI SDK model object doesn't tell of itself. */
+export interface ModelFacts {
+  /** Input and output together, in tokens. @default unknown */
+  readonly contextWindow?: number | undefined;
+  readonly maxOutputTokens?: number | undefined;
+  readonly price?: Price | undefined;
+  /** @default false */
+  readonly reasoning?: boolean | undefined;
+  /** @default what the object says, else false */
+  readonly structuredOutputs?: boolean | undefined;
+  /** Models with the same endpoint share a rate limit. @default the provider's name */
+  readonly endpoint?: string | undefined;
+}
+
+/** Wraps a model object that is there already. Retries, caching and budgets happen above; nothing is retried here. */
+export function fromAiSdk(languageModel: AiSdkModel, facts: ModelFacts = {}): Model {
+  const said =
+    "supportsStructuredOutputs" in languageModel && languageModel.supportsStructuredOutputs === true;
+  return lazyModel(() => Promise.resolve(languageModel), {
+    ...facts,
+    id: languageModel.modelId,
+    provider: languageModel.provider,
+    endpoint: facts.endpoint ?? languageModel.provider,
+    structuredOutputs: facts.structuredOutputs ?? said,
+    host: languageModel.provider,
+  });
+}
+
+export interface LazyModelFacts extends ModelFacts {
+  readonly id: string;
+  readonly provider: string;
+  readonly endpoint: string;
+  /** For messages: which server. */
+  readonly host: string;
+  readonly keySource?: string | undefined;
+  readonly apiKey?: string | undefined;
+}
+
+/** A model whose provider package is only loaded by its first call. */
+export function lazyModel(load: () => Promise<AiSdkModel>, facts: LazyModelFacts): Model {
+  const structuredOutputs = facts.structuredOutputs ?? false;
+  const secrets = facts.apiKey === undefined ? [] : [facts.apiKey];
+  const place: CallPlace = { modelId: facts.id, host: facts.host, keySource: facts.keySource, secrets };
+  let loading: Promise<LanguageModelV4> | undefined;
+  return {
+    id: facts.id,
+    provider: facts.provider,
+    endpoint: facts.endpoint,
+    contextWindow: facts.contextWindow,
+    maxOutputTokens: facts.maxOutputTokens,
+    price: facts.price,
+    reasoning: facts.reasoning ?? false,
+    structuredOutputs,
+    async generate(request, options) {
+      options.signal.throwIfAborted();
+      try {
+        loading ??= load().then(asVersion4);
+        return await call(await loading, request, options, structuredOutputs);
+      } catch (error) {
+        if (options.signal.aborted) throw options.signal.reason;
+        throw toModelError(error, place);
+      }
+    },
+  };
+}
+
+async function call(
+  model: LanguageModelV4,
+  request: ModelRequest,
+  { signal, onDelta }: GenerateOptions,
+  structuredOutputs: boolean,
+): Promise<ModelReply> {
+  const options = callOptions(request, signal, structuredOutputs);
+  const wrapped = structuredOutputs && request.output !== undefined && isWrapped(request.output.schema);
+  if (onDelta === undefined) {
+    return replyOf(await unlessAborted(model.doGenerate(options), signal), request, wrapped);
+  }
+  const collector = new ReplyCollector(onDelta);
+  const { stream } = await unlessAborted(model.doStream(options), signal);
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await unlessAborted(reader.read(), signal);
+      if (done) return collector.reply(request, wrapped);
+      collector.add(value);
+    }
+  } catch (error) {
+    // The error that ended the reading is the one to tell of; what cancelling adds to it helps nobody.
+    reader.cancel(error).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Settles with the promise, or rejects once the signal fires: an adapter may be slow to notice its signal. */
+function unlessAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    const settled = (): void => signal.removeEventListener("abort", abort);
+    promise.then(
+      (value) => (settled(), resolve(value)),
+      (error: unknown) => (settled(), reject(error)),
+    );
+    if (signal.aborted) abort();
+  });
+}
+
+/**
+ * Version 3 takes a file's data bare where version 4 tags it, and knows no `reasoning` option. What it answers is a
+ * part of what version 4 may answer, but for the data of files.
+ */
+function asVersion4(model: AiSdkModel): LanguageModelV4 {
+  if (model.specificationVersion === "v4") return model;
+  // The casts are the bridge itself: both sides were compared by hand.
+  return {
+    ...{ specificationVersion: "v4", provider: model.provider, modelId: model.modelId, supportedUrls: {} },
+    doGenerate: async (options) => withTaggedFiles(await model.doGenerate(bare(options))),
+    doStream: (options) => model.doStream(bare(options)),
+  } as LanguageModelV4;
+}
+
+type OptionsV3 = Parameters<LanguageModelV3["doGenerate"]>[0];
+type ResultV3 = Awaited<ReturnType<LanguageModelV3["doGenerate"]>>;
+type ResultV4 = Awaited<ReturnType<LanguageModelV4["doGenerate"]>>;
+
+function bare({ reasoning, ...options }: LanguageModelV4CallOptions): OptionsV3 {
+  const prompt = options.prompt.map((message) => {
+    if (message.role !== "user" && message.role !== "assistant") return message;
+    const content = message.content.map((part) =>
+      part.type !== "file"
+        ? part
+        : {
+            ...part,
+            data: part.data.type === "url" ? part.data.url : "data" in part.data ? part.data.data : "",
+          },
+    );
+    return { ...message, content };
+  });
+  return { ...options, prompt } as OptionsV3;
+}
+
+function withTaggedFiles(result: ResultV3): ResultV4 {
+  const content = result.content.map((part) =>
+    part.type === "file" ? { ...part, data: { type: "data" as const, data: part.data } } : part,
+  );
+  return { ...result, content } as ResultV4;
+}
