@@ -38,12 +38,16 @@ export interface Price {
   readonly output: number;
   /** Input read from the provider's cache. @default the price of input */
   readonly cachedInput?: number;
+  /** What the whole request costs once its input is above so many tokens. @default the same */
+  readonly long?: Omit<Price, "long"> & { readonly aboveInputTokens: number };
 }
 
 /** The cost of a call in US dollars, or undefined where no price is known: unknown is never zero. */
 export function costOf(usage: Usage, price: Price | undefined): number | undefined {
   if (!price) return undefined;
+  const { input, output, cachedInput } =
+    price.long && usage.inputTokens > price.long.aboveInputTokens ? price.long : price;
   const fresh = Math.max(0, usage.inputTokens - usage.cachedInputTokens);
-  const cached = usage.cachedInputTokens * (price.cachedInput ?? price.input);
-  return (fresh * price.input + cached + usage.outputTokens * price.output) / 1e6;
+  const cached = usage.cachedInputTokens * (cachedInput ?? input);
+  return (fresh * input + cached + usage.outputTokens * output) / 1e6;
 }
