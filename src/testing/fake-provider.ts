@@ -4,7 +4,10 @@ import type { AddressInfo } from "node:net";
 import { isPlainObject } from "../core/json.ts";
 import { estimateTokens } from "../core/tokens.ts";
 import type { Dialect, WireEvent, WireMessage, WireReply, WireToolCall, WireUsage } from "./wire/dialect.ts";
+import { anthropicMessages } from "./wire/anthropic.ts";
+import { googleGenerateContent } from "./wire/google.ts";
 import { openaiChat } from "./wire/openai-chat.ts";
+import { openaiResponses } from "./wire/openai-responses.ts";
 
 /** What the server was asked. */
 export interface FakeRequest {
@@ -87,7 +90,7 @@ export interface FakeProvider {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts a server that speaks OpenAI's chat completions, whole and streamed. */
+/** Starts a server that speaks the dialects of OpenAI (chat completions, responses), Anthropic and Google, whole and streamed. */
 export async function startFakeProvider(options: FakeProviderOptions): Promise<FakeProvider> {
   const state = new ProviderState(options);
   const server = createServer((request, response) => {
@@ -229,7 +232,12 @@ class ProviderState {
   }
 }
 
-const dialects: readonly (readonly [RegExp, Dialect])[] = [[/\/chat\/completions$/, openaiChat]];
+const dialects: readonly (readonly [RegExp, Dialect])[] = [
+  [/\/chat\/completions$/, openaiChat],
+  [/\/messages$/, anthropicMessages],
+  [/:(stream)?generateContent$/i, googleGenerateContent],
+  [/\/responses$/, openaiResponses],
+];
 
 function dialectOf(path: string): Dialect | undefined {
   const bare = path.replace(/\?.*$/, "");

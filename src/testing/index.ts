@@ -9,3 +9,13 @@ export {
   type FakeRequest,
   type Reply,
 } from "./fake-provider.ts";
+export {
+  code,
+  costing,
+  scriptedModel,
+  type FixedStep,
+  type ScriptedFacts,
+  type ScriptedModel,
+  type ScriptedReply,
+  type Step,
+} from "./scripted-model.ts";
