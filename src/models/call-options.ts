@@ -22,12 +22,14 @@ import type { ModelRequest } from "../core/model.ts";
 export function callOptions(
   request: ModelRequest,
   signal: AbortSignal,
-  structuredOutputs: boolean,
+  { structuredOutputs, extra }: { structuredOutputs: boolean; extra: SharedV4ProviderOptions | undefined },
 ): LanguageModelV4CallOptions {
   const schema = structuredOutputs && request.output ? objectSchema(request.output.schema) : undefined;
+  const providerOptions = merge(extra, schema === undefined ? undefined : strictness(schema));
   return {
     prompt: toPrompt(request.messages),
     abortSignal: signal,
+    ...(providerOptions !== undefined && { providerOptions }),
     ...(request.maxOutputTokens !== undefined && { maxOutputTokens: request.maxOutputTokens }),
     ...(request.temperature !== undefined && { temperature: request.temperature }),
     ...(request.reasoningEffort !== undefined && { reasoning: request.reasoningEffort }),
@@ -38,8 +40,6 @@ export function callOptions(
         schema: toSchema(schema),
         name: request.output?.name ?? "answer",
       },
-      // Constrained decoding in "strict" mode refuses schemas that leave anything open.
-      providerOptions: strictness(schema),
     }),
   };
 }
@@ -63,9 +63,21 @@ function objectSchema(schema: JsonObject): JsonObject {
   };
 }
 
+/** Constrained decoding in "strict" mode refuses schemas that leave anything open. */
 function strictness(schema: JsonObject): SharedV4ProviderOptions {
   const strictJsonSchema = isStrict(schema);
   return { openai: { strictJsonSchema }, openaiCompatible: { strictJsonSchema } };
+}
+
+function merge(
+  first: SharedV4ProviderOptions | undefined,
+  second: SharedV4ProviderOptions | undefined,
+): SharedV4ProviderOptions | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  const merged: SharedV4ProviderOptions = { ...first };
+  for (const [provider, options] of Object.entries(second))
+    merged[provider] = { ...merged[provider], ...options };
+  return merged;
 }
 
 /** Whether every object of the schema is closed and requires all of its properties. */

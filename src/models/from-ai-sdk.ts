@@ -1,5 +1,10 @@
 /** Any AI SDK model object behind our port Model. It calls the object's own methods and knows no vendor. */
-import type { LanguageModelV3, LanguageModelV4, LanguageModelV4CallOptions } from "@ai-sdk/provider";
+import type {
+  LanguageModelV3,
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  SharedV4ProviderOptions,
+} from "@ai-sdk/provider";
 import type { GenerateOptions, Model, ModelReply, ModelRequest } from "../core/model.ts";
 import type { Price } from "../core/usage.ts";
 import { callOptions, isWrapped } from "./call-options.ts";
@@ -45,6 +50,8 @@ export interface LazyModelFacts extends ModelFacts {
   readonly host: string;
   readonly keySource?: string | undefined;
   readonly apiKey?: string | undefined;
+  /** What this provider is told with each request besides the request. */
+  readonly providerOptions?: ((request: ModelRequest) => SharedV4ProviderOptions) | undefined;
 }
 
 /** A model whose provider package is only loaded by its first call. */
@@ -66,7 +73,9 @@ export function lazyModel(load: () => Promise<AiSdkModel>, facts: LazyModelFacts
       options.signal.throwIfAborted();
       try {
         loading ??= load().then(asVersion4);
-        return await call(await loading, request, options, structuredOutputs);
+        const model = await loading;
+        const extra = facts.providerOptions?.(request);
+        return await call(model, request, options, { structuredOutputs, extra });
       } catch (error) {
         if (options.signal.aborted) throw options.signal.reason;
         throw toModelError(error, place);
@@ -79,9 +88,9 @@ async function call(
   model: LanguageModelV4,
   request: ModelRequest,
   { signal, onDelta }: GenerateOptions,
-  structuredOutputs: boolean,
+  { structuredOutputs, extra }: { structuredOutputs: boolean; extra: SharedV4ProviderOptions | undefined },
 ): Promise<ModelReply> {
-  const options = callOptions(request, signal, structuredOutputs);
+  const options = callOptions(request, signal, { structuredOutputs, extra });
   const wrapped = structuredOutputs && request.output !== undefined && isWrapped(request.output.schema);
   if (onDelta === undefined) {
     return replyOf(await unlessAborted(model.doGenerate(options), signal), request, wrapped);

@@ -77,11 +77,11 @@ function remedyOf(code: ModelErrorCode, place: CallPlace, facts: Facts): string 
     case "refused":
       return "Rephrase it, or use another model.";
     case "bad_request":
+      return "The message names what it did not accept.";
+    case "bad_response":
       return facts.unknown
         ? "This looks like a fault of the provider's adapter."
-        : "The message above names what it did not accept.";
-    case "bad_response":
-      return "It can be sent again; if it persists, the server does not speak the expected dialect.";
+        : "It can be sent again; if it persists, the server does not speak the expected dialect.";
     case "unreachable":
       return "Check that the server runs and the base URL is right.";
     case "timeout":
@@ -113,21 +113,27 @@ function factsOf(thrown: unknown): Facts {
       status: thrown.statusCode === 200 ? (vendor?.status ?? 200) : thrown.statusCode,
       headers: thrown.responseHeaders ?? {},
       message: (network ?? vendor)?.message || thrown.message || `status ${thrown.statusCode ?? "unknown"}`,
-      text: `${thrown.message}\n${(thrown.responseBody ?? "").slice(0, 4000)}`,
+      text: `${thrown.message}\n${textOfBody(thrown.responseBody)}`,
       network,
       kind,
       unknown: false,
     };
   }
-  const vendor = vendorErrorIn(isPlainObject(thrown) || typeof thrown === "string" ? thrown : dataOf(thrown));
+  const vendor = vendorErrorIn(thrown instanceof Error ? dataOf(thrown) : thrown);
   const message = network?.message ?? vendor?.message ?? messageOf(thrown);
   const text = vendor === undefined ? message : `${message}\n${vendor.text}`;
   const unknown = network === undefined && vendor === undefined && !AISDKError.isInstance(thrown);
   return { status: vendor?.status, headers: {}, message, text, network, kind, unknown };
 }
 
-function dataOf(thrown: unknown): unknown {
-  return thrown instanceof Error && "data" in thrown ? thrown.data : undefined;
+/** Declared as text, but some adapters put the parsed body there. */
+function textOfBody(body: unknown): string {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return (text ?? "").slice(0, 4000);
+}
+
+function dataOf(thrown: Error): unknown {
+  return "data" in thrown ? thrown.data : undefined;
 }
 
 interface VendorError {
@@ -198,6 +204,7 @@ function codeOf({ status, text, network, kind }: Facts): ModelErrorCode {
   if (status === 413) return "context_overflow";
   if (status === 429) return /request too large/i.test(text) ? "context_overflow" : "rate_limited";
   if (status === 200) return "bad_response";
+  if (/returned no output/i.test(text)) return "bad_response";
   if (overflow.test(text)) return "context_overflow";
   if (status === 404 || noSuchModel.test(text)) return "unknown_model";
   if (status !== undefined && status >= 500) return "overloaded";
@@ -205,7 +212,10 @@ function codeOf({ status, text, network, kind }: Facts): ModelErrorCode {
   if (filtered.test(text)) return "refused";
   if (/rate.?limit/i.test(text)) return "rate_limited";
   if (/overloaded|server_error|internal server error/i.test(text)) return "overloaded";
-  return "bad_request";
+  // Without a status nobody rejected anything: the adapter could not read what came, or not write what was asked.
+  const rejected =
+    status !== undefined || /InvalidArgument|UnsupportedFunctionality|InvalidPrompt/.test(kind);
+  return rejected ? "bad_request" : "bad_response";
 }
 
 function codeOfSocket(error: Error): string {

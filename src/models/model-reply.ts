@@ -9,10 +9,9 @@ import type {
 } from "@ai-sdk/provider";
 import { ModelError } from "../core/errors.ts";
 import { isPlainObject, type Json, type JsonObject } from "../core/json.ts";
-import { textOfMessage, type AssistantPart } from "../core/message.ts";
+import type { AssistantPart } from "../core/message.ts";
 import type { ModelDelta, ModelReply, ModelRequest } from "../core/model.ts";
-import { estimateTokens } from "../core/tokens.ts";
-import type { Usage } from "../core/usage.ts";
+import { countUsage, reportedCost } from "./reply-usage.ts";
 import { splitThinking, ThinkSplitter } from "./think-tags.ts";
 
 /** What both ways of asking end in. */
@@ -84,7 +83,10 @@ export class ReplyCollector {
 
   /** The whole reply. Throws where the stream broke off before its end. */
   reply(request: ModelRequest, wrapped: boolean): ModelReply {
-    if (this.#ending === undefined) throw brokenOff();
+    // Some adapters end a stream that was cut off as if it had ended: only the provider's own reason is missing.
+    const reason = this.#ending?.finishReason;
+    if (this.#ending === undefined || (reason?.unified === "other" && reason.raw === undefined))
+      throw brokenOff();
     for (const part of this.#open.values()) part.end(undefined);
     const content = this.#parts.flatMap((part) => (part instanceof OpenPart ? part.parts() : [part]));
     const { finishReason, usage, providerMetadata } = this.#ending;
@@ -247,42 +249,6 @@ function emptyReply(stopReason: ModelReply["stopReason"], raw: string | undefine
     "bad_response",
     `The reply holds neither text nor a tool call (finish reason ${raw ?? "missing"}). It can be sent again.`,
   );
-}
-
-function countUsage(
-  usage: LanguageModelV4Usage,
-  content: readonly AssistantPart[],
-  request: ModelRequest,
-): { usage: Usage; usageEstimated?: true } {
-  const input = usage.inputTokens.total;
-  const output = usage.outputTokens.total;
-  const reasoningTokens = usage.outputTokens.reasoning ?? 0;
-  const cachedInputTokens = usage.inputTokens.cacheRead ?? 0;
-  if (input !== undefined && output !== undefined && input > 0) {
-    return { usage: { inputTokens: input, cachedInputTokens, outputTokens: output, reasoningTokens } };
-  }
-  // Four tokens for the frame of each message is what chat templates cost.
-  const inputTokens = request.messages.reduce(
-    (sum, message) => sum + 4 + estimateTokens(textOfMessage(message)),
-    0,
-  );
-  const outputTokens = estimateTokens(textOfMessage({ role: "assistant", content }));
-  return { usage: { inputTokens, cachedInputTokens, outputTokens, reasoningTokens }, usageEstimated: true };
-}
-
-/** OpenRouter, and gateways that follow it, state the cost in US dollars; on a user's own key the vendor's part is apart. */
-function reportedCost(raw: unknown, metadata: SharedV4ProviderMetadata | undefined): number | undefined {
-  for (const usage of [raw, metadata?.["openrouter"]?.["usage"]]) {
-    if (!isPlainObject(usage) || typeof usage["cost"] !== "number") continue;
-    const details = usage["cost_details"] ?? usage["costDetails"];
-    const upstream = isPlainObject(details)
-      ? (details["upstream_inference_cost"] ?? details["upstreamInferenceCost"])
-      : undefined;
-    return usage["is_byok"] === true && typeof upstream === "number"
-      ? usage["cost"] + upstream
-      : usage["cost"];
-  }
-  return undefined;
 }
 
 /** Takes the value out of the object that it was asked in. */

@@ -20,7 +20,7 @@ export const openaiChat: Dialect = {
     const message = {
       role: "assistant",
       content: reply.text,
-      ...(reply.reasoning !== undefined && { reasoning_content: reply.reasoning }),
+      ...(reply.reasoning !== undefined && { ...thinking(reply.reasoning) }),
       ...(reply.toolCalls.length > 0 && { tool_calls: toolCalls(reply) }),
     };
     return {
@@ -43,7 +43,7 @@ export const openaiChat: Dialect = {
     const calls = toolCalls(reply).map((call, index) => chunk({ tool_calls: [{ index, ...call }] }));
     return [
       chunk({ role: "assistant", content: "" }),
-      ...(reply.reasoning === undefined ? [] : [chunk({ reasoning_content: reply.reasoning })]),
+      ...(reply.reasoning === undefined ? [] : [chunk({ ...thinking(reply.reasoning) })]),
       ...reply.pieces.map((content) => chunk({ content })),
       ...calls,
       chunk({}, reply.finishReason),
@@ -69,6 +69,11 @@ export const openaiChat: Dialect = {
 function toMessage(message: { role?: unknown; content?: unknown; tool_calls?: unknown }): WireMessage {
   const calls = message.tool_calls === undefined ? "" : JSON.stringify(message.tool_calls);
   return { role: String(message.role), text: textOf(message.content) + calls };
+}
+
+/** Servers disagree on the name; they who know both send both. */
+function thinking(text: string): object {
+  return { reasoning_content: text, reasoning: text };
 }
 
 function toolCalls(reply: WireReply): readonly object[] {

@@ -22,18 +22,29 @@ export const openaiResponses: Dialect = {
 
   events(reply, model) {
     const event = (type: string, data: object): WireEvent => ({ event: type, data: { type, ...data } });
-    const parts = items(reply).flatMap((item, output_index) => {
-      const deltas = "content" in item ? reply.pieces : [];
-      const place = { output_index, item_id: item.id, content_index: 0 };
-      return [
-        event("response.output_item.added", {
-          output_index,
-          item: { ...item, ...("content" in item && { content: [] }) },
-        }),
-        ...deltas.map((delta) => event("response.output_text.delta", { ...place, delta })),
-        event("response.output_item.done", { output_index, item }),
-      ];
-    });
+    const deltas = (item: Item, output_index: number): readonly WireEvent[] => {
+      const place = { output_index, item_id: item.id };
+      if (item.type === "reasoning") {
+        const summary = { ...place, summary_index: 0 };
+        return [
+          event("response.reasoning_summary_part.added", summary),
+          event("response.reasoning_summary_text.delta", { ...summary, delta: reply.reasoning }),
+          event("response.reasoning_summary_part.done", summary),
+        ];
+      }
+      if (item.type !== "message") return [];
+      return reply.pieces.map((delta) =>
+        event("response.output_text.delta", { ...place, content_index: 0, delta }),
+      );
+    };
+    const parts = items(reply).flatMap((item, output_index) => [
+      event("response.output_item.added", {
+        output_index,
+        item: { ...item, ...(item.type === "message" && { content: [] }) },
+      }),
+      ...deltas(item, output_index),
+      event("response.output_item.done", { output_index, item }),
+    ]);
     const end = reply.finishReason === "length" ? "response.incomplete" : "response.completed";
     return [
       event("response.created", { response: response(reply, model, [], false) }),
