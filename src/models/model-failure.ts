@@ -1,5 +1,5 @@
 /** Reads what went wrong out of anything a provider library throws, and says it as one ModelError with a remedy. */
-import { APICallError, AISDKError } from "@ai-sdk/provider";
+import { APICallError } from "@ai-sdk/provider";
 import { ModelError, messageOf, type ModelErrorCode } from "../core/errors.ts";
 import { isPlainObject } from "../core/json.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -35,7 +35,7 @@ export function toModelError(thrown: unknown, place: CallPlace): ModelError {
     {
       ...(facts.status !== undefined && facts.status !== 200 && { status: facts.status }),
       ...(wait !== undefined && { retryAfterMs: wait }),
-      ...(facts.unknown && { retryable: false }),
+      ...(facts.mistake && { retryable: false }),
       // The library's own error holds the whole prompt; only what lies beneath it (a socket's error) is kept.
       ...(facts.network !== undefined && { cause: facts.network }),
     },
@@ -79,7 +79,7 @@ function remedyOf(code: ModelErrorCode, place: CallPlace, facts: Facts): string 
     case "bad_request":
       return "The message names what it did not accept.";
     case "bad_response":
-      return facts.unknown
+      return facts.mistake
         ? "This looks like a fault of the provider's adapter."
         : "It can be sent again; if it persists, the server does not speak the expected dialect.";
     case "unreachable":
@@ -99,8 +99,8 @@ interface Facts {
   /** The socket's error, where there was one. */
   readonly network: Error | undefined;
   readonly kind: string;
-  /** True where this is no error that we know the shape of. */
-  readonly unknown: boolean;
+  /** True where an adapter failed by itself. */
+  readonly mistake: boolean;
 }
 
 function factsOf(thrown: unknown): Facts {
@@ -116,20 +116,25 @@ function factsOf(thrown: unknown): Facts {
       text: `${thrown.message}\n${textOfBody(thrown.responseBody)}`,
       network,
       kind,
-      unknown: false,
+      mistake: false,
     };
   }
   const vendor = vendorErrorIn(thrown instanceof Error ? dataOf(thrown) : thrown);
   const message = network?.message ?? vendor?.message ?? messageOf(thrown);
   const text = vendor === undefined ? message : `${message}\n${vendor.text}`;
-  const unknown = network === undefined && vendor === undefined && !AISDKError.isInstance(thrown);
-  return { status: vendor?.status, headers: {}, message, text, network, kind, unknown };
+  const mistake = network === undefined && vendor === undefined && isMistake(thrown);
+  return { status: vendor?.status, headers: {}, message, text, network, kind, mistake };
 }
 
 /** Declared as text, but some adapters put the parsed body there. */
 function textOfBody(body: unknown): string {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return (text ?? "").slice(0, 4000);
+}
+
+/** Errors that code makes by itself: the same request would only make them again. */
+function isMistake(thrown: unknown): boolean {
+  return thrown instanceof TypeError || thrown instanceof ReferenceError || thrown instanceof RangeError;
 }
 
 function dataOf(thrown: Error): unknown {
