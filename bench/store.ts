@@ -1,0 +1,107 @@
+/**
+ * What the embedded store costs: microseconds of processor time, both threads together, for the calls that each
+ * model call makes (find, save, append), alone and together, and the time to open it. Run: node bench/store.ts [calls]
+ */
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { newCallId, newRunId } from "../src/core/ids.ts";
+import { sha256 } from "../src/core/json.ts";
+import { user } from "../src/core/message.ts";
+import type { Store } from "../src/core/store.ts";
+import type { TraceEventBody } from "../src/core/trace.ts";
+import { sqlite } from "../src/stores/index.ts";
+
+const calls = Number(process.argv[2] ?? 10_000);
+const concurrency = 16;
+const usage = { inputTokens: 900, cachedInputTokens: 0, outputTokens: 40, reasoningTokens: 0 };
+const directory = await mkdtemp(join(tmpdir(), "bench-store-"));
+try {
+  const began = performance.now();
+  const store = await sqlite({ directory });
+  print("open a new store", `${(performance.now() - began).toFixed(0)} ms`);
+  await measureCalls(store);
+  await store.close();
+  const again = performance.now();
+  const reopened = await sqlite({ directory });
+  print("open it again", `${(performance.now() - again).toFixed(0)} ms`);
+  await reopened.close();
+  const { size } = await stat(join(directory, "unabridged.db"));
+  print("on disk", `${(size / 1e6).toFixed(1)} MB`);
+} finally {
+  await rm(directory, { recursive: true });
+}
+
+async function measureCalls(store: Store): Promise<void> {
+  const runId = newRunId();
+  await store.runs.create({ id: runId, at: 1, query: "?", recipe: {}, fingerprint: "" });
+  const hashes = Array.from({ length: calls * 2 }, (_, index) => sha256(String(index)));
+  const find = (index: number): Promise<unknown> => store.answers.find(hashes[index] ?? "", 0, "any");
+  const save = (index: number): Promise<void> =>
+    store.answers.save({ ...answer(index), runId, requestHash: hashes[index] ?? "" });
+  const append = (index: number): Promise<void> => {
+    const place = { runId, depth: 0, at: Date.now() };
+    return store.runs.append(runId, [
+      { ...place, ...modelStart(index), seq: 2 * index },
+      { ...place, ...modelEnd(index), seq: 2 * index + 1 },
+    ]);
+  };
+  await measure("find, nothing there", find);
+  await measure("save", save);
+  await measure("find, answered", find);
+  await measure("append two events", append);
+  await measure("find + save + append", async (index) => {
+    await find(calls + index);
+    await save(calls + index);
+    await append(calls + index);
+  });
+}
+
+async function measure(title: string, act: (index: number) => Promise<unknown>): Promise<void> {
+  const cpu = process.cpuUsage();
+  const mainCpu = process.threadCpuUsage();
+  const began = performance.now();
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: concurrency }, async () => {
+      while (next < calls) await act(next++);
+    }),
+  );
+  const wall = performance.now() - began;
+  const each = ({ user, system }: NodeJS.CpuUsage): string =>
+    ((user + system) / calls).toFixed(0).padStart(4);
+  const main = each(process.threadCpuUsage(mainCpu));
+  print(
+    title,
+    `${each(process.cpuUsage(cpu))} µs CPU (${main} of it on the calling thread), ${((wall * 1e3) / calls).toFixed(0).padStart(4)} µs wall`,
+  );
+}
+
+function answer(index: number): Omit<Parameters<Store["answers"]["save"]>[0], "runId" | "requestHash"> {
+  const text = `The answer to sub-question ${index} is in the second paragraph, where it is said in so many words.`;
+  const reply = { content: [{ type: "text", text }], text, stopReason: "stop", usage } as const;
+  return { callId: newCallId(), ordinal: 0, reply, costUsd: 0.0001, at: Date.now() };
+}
+
+/** A sub-call over a passage of 2,000 characters, no two the same. */
+function modelStart(index: number): Extract<TraceEventBody, { type: "model-start" }> {
+  const passage = `Passage ${index}. ${"It was the best of times, it was the worst of times. ".repeat(38)}`;
+  const request = { messages: [user(`What does this say?\n${passage}`)] };
+  return { type: "model-start", callId: newCallId(), role: "sub", model: "m", provider: "p", request };
+}
+
+function modelEnd(index: number): Extract<TraceEventBody, { type: "model-end" }> {
+  const { callId, reply, costUsd } = answer(index);
+  const settled = {
+    text: reply.text,
+    stopReason: reply.stopReason,
+    usage,
+    costUsd,
+    source: "provider",
+  } as const;
+  return { type: "model-end", callId, role: "sub", model: "m", ...settled, durationMs: 50 };
+}
+
+function print(title: string, figures: string): void {
+  console.log(`${title.padEnd(24)}${figures}`);
+}
