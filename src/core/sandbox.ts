@@ -74,6 +74,8 @@ export type ExecutionResult = {
   readonly stdout: CellOutput;
   /** Set once guest code ended the run: FINAL, FINAL_VAR or answer["ready"]. */
   readonly final?: FinalAnswer;
+  /** The cell declared `answer` ready while its content was empty: the run doesn't end, and "ready" was taken back. */
+  readonly emptyFinal?: true;
   /** Host calls that no one waited for when the cell ended; they were cancelled. */
   readonly unawaited?: number;
 } & (

@@ -1,0 +1,164 @@
+/** One live interpreter: boots, takes in its context, hands on its messages. It knows neither timeouts nor restarts. */
+import { messageOf, SandboxError } from "../core/errors.ts";
+import type { SandboxOptions } from "../core/sandbox.ts";
+import { FrameReader, jsonFrame, ProtocolViolation, rawHeader, type Frame } from "./frames.ts";
+import type { GuestProcess } from "./guest-process.ts";
+import { parseGuestMessage, type CellDone, type GuestMessage, type HostMessage } from "./messages.ts";
+
+const bootTimeoutMs = 60_000;
+
+export class Guest {
+  readonly #process: GuestProcess;
+  readonly #reader = new FrameReader();
+  #listener: (message: GuestMessage) => void = () => {};
+  /** A final answer whose text comes in the next frame. */
+  #unfinished: CellDone | undefined;
+  #violation: string | undefined;
+  #hasExited = false;
+  /** Why it ended. Never rejects. */
+  readonly exited: Promise<string>;
+
+  constructor(process: GuestProcess) {
+    this.#process = process;
+    this.exited = process.exited.then((reason) => {
+      this.#hasExited = true;
+      return this.#violation ?? reason;
+    });
+    process.listen((chunk) => this.#take(chunk));
+  }
+
+  get hasExited(): boolean {
+    return this.#hasExited;
+  }
+
+  /** Waits until the program runs and has looked at its cage from inside. */
+  async boot(): Promise<void> {
+    const ready = await this.#first("ready");
+    if (ready.type !== "ready" || ready.openDoors.length === 0) return;
+    this.kill();
+    throw new SandboxError(
+      "unavailable",
+      `The cage does not hold here: from inside it was possible to ${ready.openDoors.join(", ")}. Use the sandbox "wasm" instead.`,
+    );
+  }
+
+  /** Hands over the context. */
+  async open(options: Pick<SandboxOptions, "context" | "limits" | "tools">): Promise<void> {
+    const { context, limits, tools = [] } = options;
+    this.#process.setReferenced(true);
+    this.#process.resume();
+    const opened = this.#first("opened");
+    // It is awaited below; until then a failure must not count as unhandled.
+    opened.catch(() => {});
+    const { shape, documents, load } = context;
+    await this.send({
+      type: "open",
+      shape,
+      documents,
+      eager: load !== undefined,
+      tools,
+      memoryMb: limits.memoryMb,
+    });
+    for (let index = 0; load !== undefined && index < documents.length && !this.#hasExited; index++) {
+      const bytes = await load(index);
+      await this.#process.write(rawHeader(bytes.byteLength));
+      await this.#process.write(bytes);
+    }
+    try {
+      await opened;
+    } catch (error) {
+      const hint = `Its context may not fit into ${limits.memoryMb} MiB; raise the memory limit.`;
+      throw new SandboxError(
+        "crashed",
+        `The interpreter ended while it was taking in its context: ${messageOf(error)}. ${hint}`,
+      );
+    }
+    this.rest();
+  }
+
+  /** From here on until `rest`, messages go to the listener. */
+  attend(listener: (message: GuestMessage) => void): void {
+    this.#listener = listener;
+    this.#process.setReferenced(true);
+    this.#process.resume();
+  }
+
+  /** Between cells nothing is taken in, so that a guest can't keep the host busy. */
+  rest(): void {
+    this.#listener = () => {};
+    this.#process.pause();
+    this.#process.setReferenced(false);
+  }
+
+  send(message: HostMessage): Promise<void> {
+    return this.#process.write(jsonFrame(message));
+  }
+
+  interrupt(): void {
+    this.#process.interrupt();
+  }
+
+  kill(): void {
+    // Whoever waits for `exited` must not see the host's process end first.
+    this.#process.setReferenced(true);
+    this.#process.kill();
+  }
+
+  #take(chunk: Uint8Array): void {
+    if (this.#violation !== undefined) return;
+    try {
+      for (const frame of this.#reader.push(chunk)) this.#takeFrame(frame);
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error;
+      this.#violation = `it sent ${error.message}`;
+      this.kill();
+    }
+  }
+
+  #takeFrame(frame: Frame): void {
+    const unfinished = this.#unfinished;
+    if (frame.kind === "raw") {
+      if (unfinished?.final === undefined) throw new ProtocolViolation("raw bytes that belong to nothing");
+      this.#unfinished = undefined;
+      this.#listener({
+        ...unfinished,
+        final: { ...unfinished.final, text: frame.bytes.toString("utf16le") },
+      });
+      return;
+    }
+    if (unfinished) throw new ProtocolViolation("a message where the text of an answer was due");
+    const message = parseGuestMessage(frame.value);
+    if (message.type === "done" && message.final && message.final.text === undefined)
+      this.#unfinished = message;
+    else this.#listener(message);
+  }
+
+  /** The next message, which must be of this type. */
+  async #first(type: GuestMessage["type"]): Promise<GuestMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<GuestMessage>();
+    this.#listener = (message) => {
+      if (message.type === type) resolve(message);
+      else
+        reject(
+          new SandboxError("crashed", `The interpreter said "${message.type}" where "${type}" was due.`),
+        );
+    };
+    const timer = setTimeout(() => {
+      this.kill();
+      reject(
+        new SandboxError(
+          "unavailable",
+          `The interpreter gave no sign of life within ${bootTimeoutMs / 1000} s.`,
+        ),
+      );
+    }, bootTimeoutMs);
+    const ended = this.exited.then((reason) => {
+      throw new SandboxError("unavailable", `The interpreter did not start: ${reason}.`);
+    });
+    try {
+      return await Promise.race([promise, ended]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/** A guest in a child process, over two pipes. It knows neither the cage around the command nor the frames inside. */
+import { spawn, type ChildProcess } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import type { GuestProcess } from "./guest-process.ts";
+
+export interface PipeCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Further descriptors that the command reads once, from 5 on. */
+  readonly inputs?: readonly Uint8Array[];
+  /** Reads where to send signals from what the command writes to the descriptor after the last input. @default the child */
+  readonly readPid?: (report: string) => number | undefined;
+}
+
+const keptStderrCharacters = 2_000;
+const guestReads = 3;
+const guestWrites = 4;
+
+/** Starts the command with an empty environment. The guest reads descriptor 3 and writes descriptor 4. */
+export function startPipeProcess({ command, args, inputs = [], readPid }: PipeCommand): GuestProcess {
+  const pipes = Array.from({ length: 2 + inputs.length + (readPid ? 1 : 0) }, () => "pipe" as const);
+  const child = spawn(command, args, { env: {}, cwd: "/", stdio: ["ignore", "ignore", "pipe", ...pipes] });
+  inputs.forEach((bytes, index) => {
+    const input = writable(child, 5 + index);
+    ignoreErrors(input);
+    input.end(bytes);
+  });
+  let report = "";
+  if (readPid)
+    readable(child, 5 + inputs.length)
+      .setEncoding("utf8")
+      .on("data", (text: string) => (report += text));
+  return new PipeProcess(child, () => readPid?.(report) ?? child.pid);
+}
+
+class PipeProcess implements GuestProcess {
+  readonly exited: Promise<string>;
+  readonly #child: ChildProcess;
+  readonly #pid: () => number | undefined;
+  #hasExited = false;
+  #stderr = "";
+
+  constructor(child: ChildProcess, pid: () => number | undefined) {
+    this.#child = child;
+    this.#pid = pid;
+    ignoreErrors(writable(child, guestReads));
+    ignoreErrors(readable(child, guestWrites));
+    readable(child, 2)
+      .setEncoding("utf8")
+      .on("data", (text: string) => (this.#stderr = (this.#stderr + text).slice(-keptStderrCharacters)));
+    this.exited = new Promise((resolve) => {
+      child.once("error", (error) => resolve(this.#ended(error.message)));
+      // "close" comes after the pipes have been read to their end, so no last message is lost to the race.
+      child.once("exit", () => readable(child, guestWrites).resume());
+      child.once("close", (code, signal) =>
+        resolve(this.#ended(signal ? `ended by ${signal}` : `exit code ${code}`)),
+      );
+    });
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#hasExited) return;
+    const stream = writable(this.#child, guestReads);
+    if (stream.destroyed || stream.write(bytes)) return;
+    await Promise.race([new Promise((resolve) => stream.once("drain", resolve)), this.exited]);
+  }
+
+  listen(onData: (chunk: Uint8Array) => void): void {
+    readable(this.#child, guestWrites).on("data", onData);
+  }
+
+  pause(): void {
+    readable(this.#child, guestWrites).pause();
+  }
+
+  resume(): void {
+    readable(this.#child, guestWrites).resume();
+  }
+
+  interrupt(): void {
+    const pid = this.#pid();
+    if (this.#hasExited || pid === undefined) return;
+    try {
+      process.kill(pid, "SIGINT");
+    } catch {
+      // It has just exited; `exited` says so.
+    }
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  setReferenced(isReferenced: boolean): void {
+    const handles = [this.#child, ...this.#child.stdio];
+    for (const handle of handles) {
+      if (handle === null || handle === undefined || !("ref" in handle)) continue;
+      if (typeof handle.ref === "function" && typeof handle.unref === "function")
+        isReferenced ? handle.ref() : handle.unref();
+    }
+  }
+
+  #ended(reason: string): string {
+    this.#hasExited = true;
+    const stderr = this.#stderr.trim();
+    return stderr ? `${reason}: ${stderr}` : reason;
+  }
+}
+
+function writable(child: ChildProcess, descriptor: number): Writable {
+  const stream = child.stdio[descriptor];
+  if (!stream || !("write" in stream)) throw new Error(`descriptor ${descriptor} was not opened for writing`);
+  return stream;
+}
+
+function readable(child: ChildProcess, descriptor: number): Readable {
+  const stream = child.stdio[descriptor];
+  if (!stream || !("read" in stream)) throw new Error(`descriptor ${descriptor} was not opened for reading`);
+  return stream;
+}
+
+/** A pipe breaks when the process dies; how it died is told by `exited`. */
+function ignoreErrors(stream: Readable | Writable): void {
+  stream.on("error", () => {});
+}
