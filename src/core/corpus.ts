@@ -8,12 +8,15 @@ export interface Corpus {
   /** All bytes, before decoding. */
   readonly bytes: number;
   describe(): CorpusDescription;
-  /** The bytes of a document exactly as they are in its source, for one that fits memory. */
-  load(documentId: string): Promise<Uint8Array>;
+  /**
+   * The bytes of a document exactly as they are in its source, for one that fits memory. `start` is that of the
+   * document in `documents`: a slice may hold several stretches of one document.
+   */
+  load(documentId: string, start?: number): Promise<Uint8Array>;
   /** Code points [start, end) of a document, clamped to it. Bytes that are not UTF-8 come as lone surrogates U+DC80–DCFF. */
   read(documentId: string, start: number, end: number): Promise<string>;
-  /** Length of a document in code points; counted on first use. */
-  characters(documentId: string): Promise<number>;
+  /** Length of a document in code points; counted on first use. `start` as in `load`. */
+  characters(documentId: string, start?: number): Promise<number>;
   /** Every match of a regular expression, in document order, a page at a time. */
   grep(pattern: string, options: GrepOptions): Promise<GrepPage>;
   /** The passages that match a query best, best first. */

@@ -1,0 +1,146 @@
+/** The one Corpus there is: parts of texts that lie in files, whether they came from files or not. */
+import type {
+  Corpus,
+  CorpusDescription,
+  CorpusDocument,
+  GrepOptions,
+  GrepPage,
+  Location,
+  RankedSpan,
+  SearchOptions,
+  SkippedInput,
+  Span,
+} from "../core/corpus.ts";
+import { ConfigError } from "../core/errors.ts";
+import { describeParts } from "./describe.ts";
+import { grepParts } from "./grep.ts";
+import { countPart } from "./part.ts";
+import type { Part } from "./part.ts";
+import { ScanPlanner } from "./scan-plan.ts";
+import { PassageSearch } from "./search.ts";
+import type { Spool } from "./spool.ts";
+
+export interface FileCorpusContent {
+  readonly parts: readonly Part[];
+  readonly fingerprint: string;
+  /** Whether the corpus is one text or a list of them, even if of one. */
+  readonly single: boolean;
+  readonly skipped: readonly SkippedInput[];
+}
+
+export class FileCorpus implements Corpus {
+  readonly fingerprint: string;
+  readonly documents: readonly CorpusDocument[];
+  readonly bytes: number;
+  readonly parts: readonly Part[];
+  readonly #content: FileCorpusContent;
+  readonly #partsById: ReadonlyMap<string, readonly Part[]>;
+  readonly #spool: Spool;
+  readonly #planner: ScanPlanner;
+  readonly #search: PassageSearch;
+
+  /** Owns the spool from here on. */
+  constructor(content: FileCorpusContent, spool: Spool) {
+    this.#content = content;
+    this.parts = content.parts;
+    this.fingerprint = content.fingerprint;
+    this.documents = content.parts.map(({ document }) => document);
+    this.bytes = this.documents.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#partsById = Map.groupBy(content.parts, ({ document }) => document.id);
+    this.#spool = spool;
+    this.#planner = new ScanPlanner(spool);
+    this.#search = new PassageSearch((pattern, options, parts) =>
+      grepParts(parts, pattern, options, this.#planner),
+    );
+  }
+
+  describe(): CorpusDescription {
+    return describeParts(this.#content);
+  }
+
+  async load(documentId: string, start?: number): Promise<Uint8Array> {
+    const part = this.#partOf(documentId, start);
+    return part.text.readBytes(part.from, part.to);
+  }
+
+  async read(documentId: string, start: number, end: number): Promise<string> {
+    const part = this.#partOf(documentId, start);
+    const first = part.document.start;
+    // Only a stretch needs to be clamped here: the text clamps to itself without being counted to its end.
+    const last = part.to === part.text.bytes ? end : first + (await countPart(part));
+    return part.text.read(Math.max(start, first), Math.min(end, last));
+  }
+
+  async characters(documentId: string, start?: number): Promise<number> {
+    return countPart(this.#partOf(documentId, start));
+  }
+
+  async grep(pattern: string, options: GrepOptions): Promise<GrepPage> {
+    return grepParts(this.#chosen(options.documentIds), pattern, options, this.#planner);
+  }
+
+  async search(query: string, options: SearchOptions): Promise<readonly RankedSpan[]> {
+    return this.#search.find(this.#chosen(options.documentIds), query, options);
+  }
+
+  async locate(span: Span): Promise<Location | undefined> {
+    const parts = this.#partsById.get(span.documentId);
+    const part = parts?.findLast(({ document }) => document.start <= span.start);
+    if (!part) return undefined;
+    const { text, document } = part;
+    const start = await text.byteAt(span.start);
+    if (start >= part.to) return undefined;
+    return {
+      span,
+      path: document.path,
+      title: document.title,
+      line: await text.lineAt(start),
+      column: await columnAt(part, span.start, start),
+      text: await this.read(span.documentId, span.start, Math.min(span.end, span.start + longestLocatedText)),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#search.close();
+    await this.#spool.close();
+  }
+
+  /** The part of a document that holds `start`, or the nearest before it; the first where there is none. */
+  #partOf(documentId: string, start: number | undefined): Part {
+    const parts = this.#partsById.get(documentId);
+    const [first] = parts ?? [];
+    if (!parts || !first) throw this.#unknownDocument(documentId);
+    if (start === undefined || parts.length === 1) return first;
+    return parts.findLast(({ document }) => document.start <= start) ?? first;
+  }
+
+  #chosen(documentIds: readonly string[] | undefined): readonly Part[] {
+    if (!documentIds) return this.parts;
+    const unknown = documentIds.find((id) => !this.#partsById.has(id));
+    if (unknown !== undefined) throw this.#unknownDocument(unknown);
+    const wanted = new Set(documentIds);
+    return this.parts.filter(({ document }) => wanted.has(document.id));
+  }
+
+  #unknownDocument(documentId: string): ConfigError {
+    const ids = this.documents.map(({ id }) => id);
+    const known = ids.length <= 5 ? ids.join(", ") : `${ids.slice(0, 3).join(", ")} … ${ids.at(-1) ?? ""}`;
+    return new ConfigError(
+      "invalid_input",
+      `There is no document "${documentId}". This corpus has ${known}.`,
+    );
+  }
+}
+
+const longestLocatedText = 2_000;
+
+/** Columns are counted from the line's start, wherever the part begins; far into a line, as far as we look back. */
+async function columnAt(part: Part, character: number, byte: number): Promise<number> {
+  const chunkBytes = 64 * 1024;
+  for (let to = byte; to > 0; to -= chunkBytes) {
+    const from = Math.max(0, to - chunkBytes);
+    const found = (await part.text.readBytes(from, to)).lastIndexOf(0x0a);
+    if (found >= 0) return character - (await part.text.characterAt(from + found + 1)) + 1;
+  }
+  return character + 1;
+}

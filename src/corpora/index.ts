@@ -1,0 +1,4 @@
+/** Contexts of every kind as a Corpus. */
+export { openCorpus } from "./open-corpus.ts";
+export type { OpenCorpusOptions, OpenProgress } from "./open-corpus.ts";
+export type { ContextInput, ContextPart, DocumentInput, PathsInput, StreamInput, TextStream } from "./input.ts";

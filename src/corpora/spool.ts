@@ -1,0 +1,192 @@
+/** A private directory for texts that came without a file. Made on first use, removed on close. */
+import { createHash } from "node:crypto";
+import { mkdtemp, open, rm } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConfigError, messageOf } from "../core/errors.ts";
+import type { TextRange } from "./text-source.ts";
+import { countNewlines, encodeText } from "./utf8.ts";
+
+export type TextInput = string | Uint8Array | AsyncIterable<string | Uint8Array>;
+
+const newline = 0x0a;
+const bufferedBytes = 1024 * 1024;
+
+export class Spool {
+  readonly #parent: string;
+  #directory: Promise<string> | undefined;
+  #files = 0;
+
+  constructor(parent: string = tmpdir()) {
+    this.#parent = parent;
+  }
+
+  /** A file for several texts. */
+  async openPack(): Promise<Pack> {
+    const { file, handle } = await this.#create();
+    return new Pack(file, handle);
+  }
+
+  /** A file for one text. */
+  async write(input: TextInput, signal: AbortSignal): Promise<SpooledText> {
+    const pack = await this.openPack();
+    try {
+      return { ...(await pack.add(input, signal)), wholeFile: true };
+    } finally {
+      await pack.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#directory) return;
+    await rm(await this.#directory, { recursive: true, force: true });
+  }
+
+  async #create(): Promise<{ file: string; handle: FileHandle }> {
+    try {
+      this.#directory ??= mkdtemp(join(this.#parent, "unabridged-"));
+      const file = join(await this.#directory, String(++this.#files));
+      return { file, handle: await open(file, "wx", 0o600) };
+    } catch (error) {
+      throw new ConfigError(
+        "unreadable",
+        `No temporary file can be made in ${this.#parent} (${messageOf(error)}). Free some space there or name another directory.`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+export interface SpooledText extends TextRange {
+  readonly from: number;
+  readonly linesBefore: number;
+  /** SHA-256 of the bytes. */
+  readonly hash: string;
+}
+
+/** Several texts one after the other in a file, each beginning on a line of its own. */
+export class Pack {
+  readonly file: string;
+  readonly #handle: FileHandle;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #bytes = 0;
+  #lines = 0;
+  #lastByte = newline;
+
+  constructor(file: string, handle: FileHandle) {
+    this.file = file;
+    this.#handle = handle;
+  }
+
+  async add(input: TextInput, signal: AbortSignal): Promise<SpooledText> {
+    // A line that began in one text must not go on in the next, or `^` and `$` would fail between them.
+    if (this.#lastByte !== newline) await this.#append(Buffer.of(newline));
+    const from = this.#bytes;
+    const linesBefore = this.#lines;
+    const hash = createHash("sha256");
+    for await (const bytes of piecesOf(input, signal)) {
+      signal.throwIfAborted();
+      hash.update(bytes);
+      await this.#append(bytes);
+    }
+    return {
+      file: this.file,
+      from,
+      bytes: this.#bytes - from,
+      wholeFile: false,
+      linesBefore,
+      hash: hash.digest("hex"),
+    };
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#flush();
+    } finally {
+      await this.#handle.close();
+    }
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    this.#bytes += bytes.length;
+    this.#lines += countNewlines(bytes);
+    this.#lastByte = bytes.at(-1) ?? newline;
+    if (this.#pendingBytes >= bufferedBytes) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#pending);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    await this.#handle.appendFile(bytes).catch((error: unknown) => {
+      throw new ConfigError(
+        "unreadable",
+        `The context can't be kept in ${this.file} (${messageOf(error)}). Free some space there or name another directory.`,
+        { cause: error },
+      );
+    });
+  }
+}
+
+async function* piecesOf(input: TextInput, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  if (input instanceof Uint8Array) yield input;
+  else if (typeof input === "string") yield* encodeInPieces(input);
+  else {
+    let held = "";
+    for await (const chunk of untilAborted(input, signal)) {
+      if (typeof chunk !== "string") {
+        if (held !== "") yield encodeText(held);
+        held = "";
+        // The stream may use its buffer again, while ours waits to be written.
+        yield Uint8Array.from(chunk);
+        continue;
+      }
+      const text = held + chunk;
+      // Half of a surrogate pair waits for the chunk that brings the other half.
+      held = isHighSurrogate(text.charCodeAt(text.length - 1)) ? text.slice(-1) : "";
+      yield* encodeInPieces(held === "" ? text : text.slice(0, -1));
+    }
+    if (held !== "") yield encodeText(held);
+  }
+}
+
+/** A stream that has gone silent must not outlive the signal. */
+async function* untilAborted<T>(stream: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = stream[Symbol.asyncIterator]();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  aborted.catch(() => {}); // Only the race below listens; without it nobody waits for this promise.
+  signal.addEventListener("abort", abort);
+  let ended = false;
+  try {
+    signal.throwIfAborted();
+    for (;;) {
+      const step = await Promise.race([iterator.next(), aborted]);
+      ended = step.done === true;
+      if (step.done) return;
+      yield step.value;
+    }
+  } finally {
+    signal.removeEventListener("abort", abort);
+    // Not awaited: a generator that hangs would hold us up just as its next chunk did.
+    if (!ended) void iterator.return?.()?.catch(() => {}); // What fails while it is dropped changes nothing.
+  }
+}
+
+function* encodeInPieces(text: string): Generator<Uint8Array> {
+  for (let from = 0; from < text.length;) {
+    let to = Math.min(text.length, from + bufferedBytes);
+    if (to < text.length && isHighSurrogate(text.charCodeAt(to - 1))) to--;
+    yield encodeText(text.slice(from, to));
+    from = to;
+  }
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff;
+}
