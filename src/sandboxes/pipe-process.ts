@@ -1,5 +1,6 @@
 /** A guest in a child process, over two pipes. It knows neither the cage around the command nor the frames inside. */
 import { spawn, type ChildProcess } from "node:child_process";
+import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { GuestProcess } from "./guest-process.ts";
 
@@ -10,6 +11,8 @@ export interface PipeCommand {
   readonly inputs?: readonly Uint8Array[];
   /** Reads where to send signals from what the command writes to the descriptor after the last input. @default the child */
   readonly readPid?: (report: string) => number | undefined;
+  /** Adds the remedy to how the process ended, where it is known. */
+  readonly explain?: (reason: string) => string;
 }
 
 const keptStderrCharacters = 2_000;
@@ -17,7 +20,13 @@ const guestReads = 3;
 const guestWrites = 4;
 
 /** Starts the command with an empty environment. The guest reads descriptor 3 and writes descriptor 4. */
-export function startPipeProcess({ command, args, inputs = [], readPid }: PipeCommand): GuestProcess {
+export function startPipeProcess({
+  command,
+  args,
+  inputs = [],
+  readPid,
+  explain = (reason) => reason,
+}: PipeCommand): GuestProcess {
   const pipes = Array.from({ length: 2 + inputs.length + (readPid ? 1 : 0) }, () => "pipe" as const);
   const child = spawn(command, args, { env: {}, cwd: "/", stdio: ["ignore", "ignore", "pipe", ...pipes] });
   inputs.forEach((bytes, index) => {
@@ -30,28 +39,33 @@ export function startPipeProcess({ command, args, inputs = [], readPid }: PipeCo
     readable(child, 5 + inputs.length)
       .setEncoding("utf8")
       .on("data", (text: string) => (report += text));
-  return new PipeProcess(child, () => readPid?.(report) ?? child.pid);
+  return new PipeProcess(child, () => (readPid ? readPid(report) : child.pid), explain);
 }
 
 class PipeProcess implements GuestProcess {
   readonly exited: Promise<string>;
   readonly #child: ChildProcess;
   readonly #pid: () => number | undefined;
+  readonly #explain: (reason: string) => string;
   #hasExited = false;
   #stderr = "";
 
-  constructor(child: ChildProcess, pid: () => number | undefined) {
+  constructor(child: ChildProcess, pid: () => number | undefined, explain: (reason: string) => string) {
     this.#child = child;
     this.#pid = pid;
+    this.#explain = explain;
     ignoreErrors(writable(child, guestReads));
     ignoreErrors(readable(child, guestWrites));
     readable(child, 2)
       .setEncoding("utf8")
-      .on("data", (text: string) => (this.#stderr = (this.#stderr + text).slice(-keptStderrCharacters)));
+      .on("data", (text: string) => this.#keepStderr(text));
     this.exited = new Promise((resolve) => {
       child.once("error", (error) => resolve(this.#ended(error.message)));
       // "close" comes after the pipes have been read to their end, so no last message is lost to the race.
-      child.once("exit", () => readable(child, guestWrites).resume());
+      child.once("exit", () => {
+        readable(child, guestWrites).resume();
+        readable(child, 2).resume();
+      });
       child.once("close", (code, signal) =>
         resolve(this.#ended(signal ? `ended by ${signal}` : `exit code ${code}`)),
       );
@@ -92,18 +106,24 @@ class PipeProcess implements GuestProcess {
   }
 
   setReferenced(isReferenced: boolean): void {
-    const handles = [this.#child, ...this.#child.stdio];
-    for (const handle of handles) {
-      if (handle === null || handle === undefined || !("ref" in handle)) continue;
-      if (typeof handle.ref === "function" && typeof handle.unref === "function")
-        isReferenced ? handle.ref() : handle.unref();
+    const method = isReferenced ? "ref" : "unref";
+    this.#child[method]();
+    for (const stream of this.#child.stdio) {
+      // They are sockets, though typed as streams; the ones that were closed have nothing to hold on to.
+      if (stream instanceof Socket && !stream.destroyed) stream[method]();
     }
+  }
+
+  /** Of a flood only the beginning is read; the guest then blocks in its write. */
+  #keepStderr(text: string): void {
+    this.#stderr += text.slice(0, keptStderrCharacters - this.#stderr.length);
+    if (this.#stderr.length >= keptStderrCharacters) readable(this.#child, 2).pause();
   }
 
   #ended(reason: string): string {
     this.#hasExited = true;
     const stderr = this.#stderr.trim();
-    return stderr ? `${reason}: ${stderr}` : reason;
+    return this.#explain(stderr ? `${reason}: ${stderr}` : reason);
   }
 }
 

@@ -2,7 +2,7 @@
 
 from .texts import StrType, shown_as_str
 
-BUDGET_CODES = frozenset(("cost", "tokens", "calls", "time", "depth", "iterations"))
+BUDGET_CODES = frozenset(("budget", "cost", "tokens", "calls", "time", "depth", "iterations"))
 
 
 class HostError(RuntimeError):

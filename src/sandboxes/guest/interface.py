@@ -61,6 +61,7 @@ class Interface:
             self.grep,
             self.read,
             self.budget,
+            self.history,
             self.SHOW_VARS,
             self.FINAL,
             self.FINAL_VAR,
@@ -164,30 +165,36 @@ class Interface:
 
     # The corpus
 
-    def search(self, query, limit=10):
+    def search(self, query, limit=10, documents=None):
         """Ranked search over the whole corpus, done by the host. Returns a list of spans, best first.
 
-        Each has .id (cite it, or pass it to read), .path, .line, .text and .score.
+        Each has .id (cite it, or pass it to read), .path, .line, .text and .score. documents: only in these, given
+        by path, by id or as items of `context`.
         """
         arguments = {"query": text_of(query, "query"), "limit": _whole(limit, "limit")}
+        if documents is not None:
+            arguments["documents"] = self._document_ids(documents)
         return self._dispatch("search", arguments, self._found)
 
-    def grep(self, pattern, ignore_case=False, limit=100, literal=False, offset=0):
+    def grep(self, pattern, ignore_case=False, limit=100, literal=False, offset=0, documents=None):
         """Regular-expression search over the whole corpus, done by the host: fast at any size.
 
         Returns one page of matches as a list, each with .id, .path, .line, .text and .line_text. The list has
-        .total (all matches in the corpus), .documents (how many documents have one) and .next (offset of the next page or None).
+        .total (all matches in the corpus), .documents (how many documents have one) and .next (offset of the next
+        page or None). documents: only in these, given by path, by id or as items of `context`.
         """
         if isinstance(pattern, re.Pattern):
             ignore_case = ignore_case or bool(pattern.flags & re.IGNORECASE)
             pattern = pattern.pattern
         arguments = {
             "pattern": text_of(pattern, "pattern"),
-            "ignoreCase": bool(ignore_case),
+            "ignore_case": bool(ignore_case),
             "literal": bool(literal),
             "limit": _whole(limit, "limit"),
             "offset": _whole(offset, "offset"),
         }
+        if documents is not None:
+            arguments["documents"] = self._document_ids(documents)
         return self._dispatch("grep", arguments, self._matches)
 
     def read(self, source, start=None, end=None):
@@ -205,6 +212,10 @@ class Interface:
         local_start = None if start is None else max(0, _whole(start, "start") - text.start)
         local_end = None if end is None else max(0, _whole(end, "end") - text.start)
         return text[local_start:local_end]
+
+    def _document_ids(self, documents):
+        sources = [documents] if isinstance(documents, (str, Span)) else list(documents)
+        return list(dict.fromkeys(s.document if isinstance(s, Span) else self._held(s, None).id for s in sources))
 
     def _held(self, source, start):
         """The text of `context` that a path or a document id names."""
@@ -234,7 +245,7 @@ class Interface:
         found = Matches()
         for record in reply["matches"]:
             match = self._span(Match, record)
-            match.line_text = record.get("lineText", "")
+            match.line_text = record.get("line_text", "")
             found.append(match)
         found.total = reply.get("total", len(found))
         found.documents = reply.get("documents", 0)
@@ -242,20 +253,21 @@ class Interface:
         return found
 
     def _span(self, kind, record):
-        texts = self._texts.get(record["documentId"])
-        path = texts[0].path if texts else None
-        text = record.get("text", "")
+        document, start, text = record["document"], record["start"], record.get("text", "")
+        texts = self._texts.get(document)
         if texts:
-            text = Text(text, texts[0]._document, record["start"])
-        return kind(
-            record["documentId"], record["start"], record["end"], text, record.get("line"), path, record.get("score")
-        )
+            text = Text(text, texts[0]._document, start)
+        return kind(document, start, record["end"], text, record.get("line"), record.get("path"), record.get("score"))
 
     # The run
 
     def budget(self):
         """What is left of the run's limits, as a dict."""
         return self._dispatch("budget", {}, lambda reply: reply)
+
+    def history(self, turn):
+        """An earlier turn of this run in full: what you wrote and what came of it. Turns count from 1."""
+        return self._dispatch("history", {"turn": _whole(turn, "turn")}, lambda reply: Shown(reply["text"]))
 
     def SHOW_VARS(self):
         """Your variables with their types and sizes."""
@@ -357,7 +369,7 @@ def child_item(prompt, context):
     if isinstance(context, (list, tuple)) and not _is_messages(context):
         item["context"] = [_part(part) for part in context]
     else:
-        item["context"] = _part(context)
+        item["context"] = [_part(context)]
     return item
 
 

@@ -3,9 +3,9 @@
 The cage itself (namespaces, mounts, a system-call filter) was built around this process before it started.
 """
 
+import errno
 import os
 import signal
-import sys
 
 from .door import PipeDoor
 from .interrupts import Interrupts
@@ -74,15 +74,13 @@ def _works(attempt):
     try:
         return bool(attempt())
     except OSError as error:
-        import errno
-
         return error.errno == errno.ENOENT and attempt is _execute
     except BaseException:
         return False
 
 
 def _read_host_file():
-    return any(os.path.exists(path) for path in ("/etc/passwd", "/etc/hosts", "/root", "/home", "/proc/1"))
+    return any(os.path.exists(path) for path in ("/etc", "/proc", "/sys", "/dev", "/tmp", "/home", "/root", "/var"))
 
 
 def _write_file():
@@ -125,7 +123,3 @@ ATTEMPTS = {
     "execute programs": _execute,
     "send signals": _send_signal,
 }
-
-
-if __name__ == "__main__":
-    sys.exit("start it through the host")
