@@ -48,7 +48,11 @@ function openDispatcher(environment: NodeJS.ProcessEnv): Dispatcher {
   const proxied = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].some(
     (name) => environment[name],
   );
-  return proxied ? new EnvHttpProxyAgent(options) : new Agent(options);
+  if (!proxied) return new Agent(options);
+  const spared = environment["no_proxy"] ?? environment["NO_PROXY"];
+  // A local server is never behind the company's proxy, whatever was forgotten in NO_PROXY.
+  const noProxy = [spared, "localhost", "127.0.0.1", "::1"].filter(Boolean).join(",");
+  return new EnvHttpProxyAgent({ ...options, noProxy });
 }
 
 /** A whole body in one piece is half the price of a stream of it; only event streams need to flow. */
