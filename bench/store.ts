@@ -6,10 +6,11 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newCallId, newRunId } from "../src/core/ids.ts";
+import type { RunId } from "../src/core/ids.ts";
 import { sha256 } from "../src/core/json.ts";
 import { user } from "../src/core/message.ts";
-import type { Store } from "../src/core/store.ts";
-import type { TraceEventBody } from "../src/core/trace.ts";
+import type { NewAnswer, Store } from "../src/core/store.ts";
+import type { TraceEvent } from "../src/core/trace.ts";
 import { sqlite } from "../src/stores/index.ts";
 
 const calls = Number(process.argv[2] ?? 10_000);
@@ -35,17 +36,16 @@ try {
 async function measureCalls(store: Store): Promise<void> {
   const runId = newRunId();
   await store.runs.create({ id: runId, at: 1, query: "?", recipe: {}, fingerprint: "" });
-  const hashes = Array.from({ length: calls * 2 }, (_, index) => sha256(String(index)));
-  const find = (index: number): Promise<unknown> => store.answers.find(hashes[index] ?? "", 0, "any");
-  const save = (index: number): Promise<void> =>
-    store.answers.save({ ...answer(index), runId, requestHash: hashes[index] ?? "" });
-  const append = (index: number): Promise<void> => {
-    const place = { runId, depth: 0, at: Date.now() };
-    return store.runs.append(runId, [
-      { ...place, ...modelStart(index), seq: 2 * index },
-      { ...place, ...modelEnd(index), seq: 2 * index + 1 },
-    ]);
+  // All inputs are made before the clock runs: ids and hashes are not the store's.
+  const answers = Array.from({ length: calls * 2 }, (_, index) => answer(runId, index));
+  const traces = answers.map((finished, index) => [modelStart(finished, index), modelEnd(finished, index)]);
+  const find = (index: number): Promise<unknown> =>
+    store.answers.find(answers[index]?.requestHash ?? "", 0, "any");
+  const save = async (index: number): Promise<void> => {
+    const finished = answers[index];
+    if (finished) await store.answers.save(finished);
   };
+  const append = (index: number): Promise<void> => store.runs.append(runId, traces[index] ?? []);
   await measure("find, nothing there", find);
   await measure("save", save);
   await measure("find, answered", find);
@@ -77,21 +77,22 @@ async function measure(title: string, act: (index: number) => Promise<unknown>):
   );
 }
 
-function answer(index: number): Omit<Parameters<Store["answers"]["save"]>[0], "runId" | "requestHash"> {
+function answer(runId: RunId, index: number): NewAnswer {
   const text = `The answer to sub-question ${index} is in the second paragraph, where it is said in so many words.`;
   const reply = { content: [{ type: "text", text }], text, stopReason: "stop", usage } as const;
-  return { callId: newCallId(), ordinal: 0, reply, costUsd: 0.0001, at: Date.now() };
+  const requestHash = sha256(String(index));
+  return { callId: newCallId(), runId, requestHash, ordinal: 0, reply, costUsd: 0.0001, at: Date.now() };
 }
 
 /** A sub-call over a passage of 2,000 characters, no two the same. */
-function modelStart(index: number): Extract<TraceEventBody, { type: "model-start" }> {
+function modelStart({ callId, runId, at }: NewAnswer, index: number): TraceEvent {
   const passage = `Passage ${index}. ${"It was the best of times, it was the worst of times. ".repeat(38)}`;
   const request = { messages: [user(`What does this say?\n${passage}`)] };
-  return { type: "model-start", callId: newCallId(), role: "sub", model: "m", provider: "p", request };
+  const place = { runId, depth: 0, seq: 2 * index, at };
+  return { ...place, type: "model-start", callId, role: "sub", model: "m", provider: "p", request };
 }
 
-function modelEnd(index: number): Extract<TraceEventBody, { type: "model-end" }> {
-  const { callId, reply, costUsd } = answer(index);
+function modelEnd({ callId, runId, reply, costUsd, at }: NewAnswer, index: number): TraceEvent {
   const settled = {
     text: reply.text,
     stopReason: reply.stopReason,
@@ -99,7 +100,8 @@ function modelEnd(index: number): Extract<TraceEventBody, { type: "model-end" }>
     costUsd,
     source: "provider",
   } as const;
-  return { type: "model-end", callId, role: "sub", model: "m", ...settled, durationMs: 50 };
+  const place = { runId, depth: 0, seq: 2 * index + 1, at };
+  return { ...place, type: "model-end", callId, role: "sub", model: "m", ...settled, durationMs: 50 };
 }
 
 function print(title: string, figures: string): void {

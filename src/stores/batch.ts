@@ -32,15 +32,17 @@ export function runBatch(
   calls: readonly Call[],
 ): Outcome[] {
   const runners = calls.map(([name, ...values]) => ({ operation: operationOf(schema, name), values }));
-  if (!runners.some(({ operation }) => operation.writes)) return runners.map(attempt);
+  const writes = runners.some(({ operation }) => operation.writes);
   try {
-    database.exec("begin immediate");
+    // Reads alone share a transaction as well: it saves taking the file's lock for each.
+    if (writes || calls.length > 1) database.exec(writes ? "begin immediate" : "begin");
   } catch (error) {
-    return calls.map(() => ({ failure: failureOf(error, path) }));
+    const failure = failureOf(error, path);
+    return runners.map((runner) => (runner.operation.writes ? { failure } : attempt(runner)));
   }
   try {
     const outcomes = runners.map((runner) => (runner.operation.writes ? perform(runner) : attempt(runner)));
-    database.exec("commit");
+    if (database.isTransaction) database.exec("commit");
     return outcomes;
   } catch (error) {
     // SQLite ends the transaction itself after some failures, for instance on a full disk.
