@@ -8,7 +8,11 @@ import { Agent, EnvHttpProxyAgent, fetch as undiciFetch, request, type Dispatche
  */
 export const providerFetch: typeof globalThis.fetch = async (input, init) => {
   const body = init?.body;
-  if (typeof input === "object" && "method" in input) return throughUndiciFetch(input, init);
+  if (input instanceof Request) {
+    const { url, method, headers, signal } = input;
+    const whole = input.body === null ? null : await input.arrayBuffer();
+    return throughUndiciFetch(url, { method, headers: [...headers], body: whole, signal, ...init });
+  }
   if (body !== undefined && body !== null && typeof body !== "string") return throughUndiciFetch(input, init);
   const response = await request(input, {
     method: init?.method === "POST" ? "POST" : init?.method === undefined ? "GET" : asMethod(init.method),

@@ -1,14 +1,14 @@
 /** The public subpath `unabridged/testing`: stand-ins for what a test has no access to. */
 export {
-  faults,
   startFakeProvider,
   type CallInfo,
   type FakeProvider,
   type FakeProviderOptions,
-  type FakeReply,
-  type FakeRequest,
   type Reply,
 } from "./fake-provider.ts";
+export { faults, type FakeReply, type FakeRequest } from "./fake-reply.ts";
+export { modelContract, type ModelContract } from "./contracts/model.ts";
+export { storeContract, type StoreUnderTest } from "./contracts/store.ts";
 export {
   code,
   costing,

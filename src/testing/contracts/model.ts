@@ -4,7 +4,8 @@ import { after, before, describe, test } from "node:test";
 import { ModelError, type ModelErrorCode } from "../../core/errors.ts";
 import { assistant, system, user, type Message } from "../../core/message.ts";
 import type { Model, ModelDelta, ModelReply, ModelRequest } from "../../core/model.ts";
-import { faults, startFakeProvider, type FakeProvider, type FakeReply } from "../fake-provider.ts";
+import { startFakeProvider, type FakeProvider } from "../fake-provider.ts";
+import { faults, type FakeReply } from "../fake-reply.ts";
 
 export interface ModelContract {
   /** Makes the model for a server. Its key must be `key`. */
