@@ -28,7 +28,7 @@ export function openaiCompatible(options: OpenAiCompatibleOptions): Model {
   const known =
     vendor === undefined ? { reasoning: isReasoningFamily(options.id) } : knownModel(options.id, vendor);
   return providerModel({
-    ...{ provider: "openai-compatible", baseURL, apiKey: options.apiKey },
+    ...{ provider: "openai-compatible", baseURL, apiKey: options.apiKey || undefined },
     options: { ...known, ...given(options) },
     create: async (common) => {
       const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
