@@ -34,7 +34,7 @@ export class FileCorpus implements Corpus {
   readonly bytes: number;
   readonly parts: readonly Part[];
   readonly #content: FileCorpusContent;
-  readonly #partsById: ReadonlyMap<string, readonly Part[]>;
+  readonly #partsById: ReadonlyMap<string, Part[]>;
   readonly #spool: Spool;
   readonly #planner: ScanPlanner;
   readonly #search: PassageSearch;
@@ -47,11 +47,10 @@ export class FileCorpus implements Corpus {
     this.documents = content.parts.map(({ document }) => document);
     this.bytes = this.documents.reduce((sum, { bytes }) => sum + bytes, 0);
     this.#partsById = Map.groupBy(content.parts, ({ document }) => document.id);
+    for (const parts of this.#partsById.values()) parts.sort((a, b) => a.from - b.from);
     this.#spool = spool;
     this.#planner = new ScanPlanner(spool);
-    this.#search = new PassageSearch((pattern, options, parts) =>
-      grepParts(parts, pattern, options, this.#planner),
-    );
+    this.#search = new PassageSearch(content.parts, this.#planner);
   }
 
   describe(): CorpusDescription {
@@ -59,12 +58,12 @@ export class FileCorpus implements Corpus {
   }
 
   async load(documentId: string, start?: number): Promise<Uint8Array> {
-    const part = this.#partOf(documentId, start);
+    const part = this.#partFrom(documentId, start);
     return part.text.readBytes(part.from, part.to);
   }
 
   async read(documentId: string, start: number, end: number): Promise<string> {
-    const part = this.#partOf(documentId, start);
+    const part = this.partAt(documentId, start);
     const first = part.document.start;
     // Only a stretch needs to be clamped here: the text clamps to itself without being counted to its end.
     const last = part.to === part.text.bytes ? end : first + (await countPart(part));
@@ -72,7 +71,7 @@ export class FileCorpus implements Corpus {
   }
 
   async characters(documentId: string, start?: number): Promise<number> {
-    return countPart(this.#partOf(documentId, start));
+    return countPart(this.#partFrom(documentId, start));
   }
 
   async grep(pattern: string, options: GrepOptions): Promise<GrepPage> {
@@ -84,10 +83,10 @@ export class FileCorpus implements Corpus {
   }
 
   async locate(span: Span): Promise<Location | undefined> {
-    const parts = this.#partsById.get(span.documentId);
-    const part = parts?.findLast(({ document }) => document.start <= span.start);
-    if (!part) return undefined;
+    if (!this.#partsById.has(span.documentId)) return undefined;
+    const part = this.partAt(span.documentId, span.start);
     const { text, document } = part;
+    if (span.start < document.start) return undefined;
     const start = await text.byteAt(span.start);
     if (start >= part.to) return undefined;
     return {
@@ -105,13 +104,23 @@ export class FileCorpus implements Corpus {
     await this.#spool.close();
   }
 
-  /** The part of a document that holds `start`, or the nearest before it; the first where there is none. */
-  #partOf(documentId: string, start: number | undefined): Part {
-    const parts = this.#partsById.get(documentId);
-    const [first] = parts ?? [];
-    if (!parts || !first) throw this.#unknownDocument(documentId);
-    if (start === undefined || parts.length === 1) return first;
-    return parts.findLast(({ document }) => document.start <= start) ?? first;
+  /** The part of a document that holds code point `start`: of several, the one that goes on longest. */
+  partAt(documentId: string, start: number): Part {
+    const parts = this.#partsOf(documentId);
+    return parts.reduce((best, part) => (part.document.start <= start && part.to > best.to ? part : best));
+  }
+
+  /** The part that begins at `start`, as `documents` says; the first where nothing is said. */
+  #partFrom(documentId: string, start: number | undefined): Part {
+    const parts = this.#partsOf(documentId);
+    return parts.find(({ document }) => document.start === start) ?? parts[0];
+  }
+
+  /** By where they begin. */
+  #partsOf(documentId: string): readonly [Part, ...Part[]] {
+    const [first, ...others] = this.#partsById.get(documentId) ?? [];
+    if (!first) throw this.#unknownDocument(documentId);
+    return [first, ...others];
   }
 
   #chosen(documentIds: readonly string[] | undefined): readonly Part[] {

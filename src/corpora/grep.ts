@@ -45,6 +45,29 @@ async function grepWith(
   return pageOf(located, counts, offset);
 }
 
+/** The first matches that ripgrep comes across, in bytes: for what is ranked or cut later. */
+export async function findSome(
+  parts: readonly Part[],
+  pattern: string,
+  options: { readonly most: number; readonly signal: AbortSignal },
+  planner: ScanPlanner,
+): Promise<{ part: Part; start: number; end: number }[]> {
+  const scan = scanOf(pattern, { ignoreCase: true, signal: options.signal });
+  const plan = await planner.plan(parts, scan.pattern.crossesLines, scan.signal);
+  const found: Located[] = [];
+  const keepHit = (hit: Hit): boolean => {
+    const located = locate(hit, plan);
+    if (located) found.push(located);
+    return found.length < options.most;
+  };
+  await whileIndexing(plan, scanFiles(plan.files, scan, keepHit, { inOrder: false }));
+  return found.sort(inOrder).map(({ piece, start, end }) => ({ part: piece.part, start, end }));
+}
+
+function inOrder(a: Located, b: Located): number {
+  return a.piece.order - b.piece.order || a.start - b.start;
+}
+
 /** A match in the part that it lies in. */
 interface Located {
   readonly piece: Piece;
@@ -68,9 +91,31 @@ async function findAll(plan: ScanPlan, scan: Scan): Promise<Located[] | undefine
     if (located) found.push(located);
     return ++seen < most;
   };
-  const ended = await scanFiles(plan.files, scan, keepHit, { inOrder: false, linesPerFile: most });
+  const ended = await whileIndexing(
+    plan,
+    scanFiles(plan.files, scan, keepHit, { inOrder: false, linesPerFile: most }),
+  );
   if (ended === "stopped") return undefined;
-  return found.sort((a, b) => a.piece.order - b.piece.order || a.start - b.start);
+  return found.sort(inOrder);
+}
+
+/**
+ * Counts code points of large texts while ripgrep, in its own process, searches them: where a match lies deep in a
+ * gigabyte, its position is then known sooner. Stops with the search.
+ */
+async function whileIndexing<T>(plan: ScanPlan, search: Promise<T>): Promise<T> {
+  let ended = false;
+  const largeTexts = plan.texts.filter(({ bytes }) => bytes > 16 * 1024 * 1024);
+  const indexLargeTexts = async (): Promise<void> => {
+    for (const text of largeTexts) await text.indexUntil(() => ended);
+  };
+  const indexing = indexLargeTexts().catch(() => {}); // A text that can't be read says so to whoever needs it.
+  try {
+    return await search;
+  } finally {
+    ended = true;
+    await indexing;
+  }
 }
 
 async function countAll(plan: ScanPlan, scan: Scan): Promise<Map<Piece, number>> {
@@ -125,7 +170,7 @@ async function findPage(
     };
     await scanFiles([file], scan, takeHit, { inOrder: true });
   }
-  return found.sort((a, b) => a.piece.order - b.piece.order || a.start - b.start);
+  return found.sort(inOrder);
 }
 
 function locate(hit: Hit, plan: ScanPlan): Located | undefined {

@@ -2,6 +2,7 @@
 import type { Part } from "./part.ts";
 import { isWholeDocument } from "./part.ts";
 import type { Spool } from "./spool.ts";
+import type { TextSource } from "./text-source.ts";
 
 /** A part as it lies in a file that is searched. */
 export interface Piece {
@@ -26,6 +27,10 @@ export class ScanPlan {
 
   get files(): string[] {
     return [...this.#pieces.keys()];
+  }
+
+  get texts(): TextSource[] {
+    return [...this.#pieces.values()].flat().map(({ part }) => part.text);
   }
 
   piecesOf(file: string): readonly Piece[] {

@@ -69,42 +69,55 @@ export function characterStart(bytes: Uint8Array, position: number): number {
 }
 
 export function countNewlines(bytes: Uint8Array): number {
-  return countInWords(bytes, newlinesOfWord, (byte) => byte === 0x0a);
-}
-
-function countContinuations(bytes: Uint8Array): number {
-  return countInWords(bytes, continuationsOfWord, isContinuation);
-}
-
-/** Four bytes a step: eight times faster than byte by byte where a text has no native way to be counted. */
-function countInWords(
-  bytes: Uint8Array,
-  countOfWord: (word: number) => number,
-  counts: (byte: number) => boolean,
-): number {
+  const { head, words, tail } = inWords(bytes);
   let count = 0;
-  const head = Math.min(bytes.length, (4 - (bytes.byteOffset % 4)) % 4);
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset + head, Math.floor((bytes.length - head) / 4));
-  for (let i = 0; i < head; i++) if (counts(byteAt(bytes, i))) count++;
-  for (let i = 0; i < words.length; i++) count += countOfWord(words[i] ?? 0);
-  for (let i = head + words.length * 4; i < bytes.length; i++) if (counts(byteAt(bytes, i))) count++;
+  for (let i = 0; i < words.length;) {
+    let marks = 0;
+    for (const end = Math.min(words.length, i + mostMarks); i < end; i++) {
+      // Newlines become zero bytes; a zero byte is one whose low seven bits carry nothing into the top one.
+      const zeroed = (words[i] ?? 0) ^ 0x0a0a0a0a;
+      marks = (marks + ((~(((zeroed & 0x7f7f7f7f) + 0x7f7f7f7f) | zeroed) >>> 7) & 0x01010101)) | 0;
+    }
+    count += sumOfBytes(marks);
+  }
+  for (const byte of head) if (byte === 0x0a) count++;
+  for (const byte of tail) if (byte === 0x0a) count++;
   return count;
 }
 
-/** A continuation byte is 10xxxxxx: its top bit is set, the next is not. */
-function continuationsOfWord(word: number): number {
-  return sumOfBytes((word >>> 7) & ~(word >>> 6) & 0x01010101);
+function countContinuations(bytes: Uint8Array): number {
+  const { head, words, tail } = inWords(bytes);
+  let count = 0;
+  for (let i = 0; i < words.length;) {
+    let marks = 0;
+    for (const end = Math.min(words.length, i + mostMarks); i < end; i++) {
+      // 10xxxxxx: the top bit is set, the next is not.
+      const word = words[i] ?? 0;
+      marks = (marks + ((word >>> 7) & ~(word >>> 6) & 0x01010101)) | 0;
+    }
+    count += sumOfBytes(marks);
+  }
+  for (const byte of head) if (isContinuation(byte)) count++;
+  for (const byte of tail) if (isContinuation(byte)) count++;
+  return count;
 }
 
-/** Newlines become zero bytes; a zero byte is one whose seven low bits carry nothing into the top bit. */
-function newlinesOfWord(word: number): number {
-  const zeroed = word ^ 0x0a0a0a0a;
-  const nonZero = ((zeroed & 0x7f7f7f7f) + 0x7f7f7f7f) | zeroed;
-  return sumOfBytes((~nonZero >>> 7) & 0x01010101);
+/** Each byte of a word marks itself with a one; so many words can be added up before a byte overflows. */
+const mostMarks = 255;
+
+/** Four bytes a step is five times as fast as byte by byte. The same loop twice: a shared one could not be inlined. */
+function inWords(bytes: Uint8Array): { head: Uint8Array; words: Int32Array; tail: Uint8Array } {
+  const headBytes = Math.min(bytes.length, (4 - (bytes.byteOffset % 4)) % 4);
+  const words = Math.floor((bytes.length - headBytes) / 4);
+  return {
+    head: bytes.subarray(0, headBytes),
+    words: new Int32Array(bytes.buffer, words === 0 ? 0 : bytes.byteOffset + headBytes, words),
+    tail: bytes.subarray(headBytes + words * 4),
+  };
 }
 
 function sumOfBytes(word: number): number {
-  return Math.imul(word, 0x01010101) >>> 24;
+  return (word & 255) + ((word >>> 8) & 255) + ((word >>> 16) & 255) + (word >>> 24);
 }
 
 /** Length of the well-formed sequence that begins at `i` (Unicode, table 3-7), or 0. */
