@@ -67,10 +67,13 @@ export class Guest {
     try {
       await opened;
     } catch (error) {
-      const hint = `Its context may not fit into ${limits.memoryMb} MiB; raise the memory limit.`;
+      const hint = messageOf(error).includes("MemoryError")
+        ? ` Its limit is ${limits.memoryMb} MiB; raise it.`
+        : "";
       throw new SandboxError(
         "crashed",
-        `The interpreter ended while it was taking in its context: ${messageOf(error)}. ${hint}`,
+        `The interpreter failed to take in its context.${hint} ${messageOf(error)}`,
+        { cause: error },
       );
     }
     this.rest();

@@ -49,6 +49,7 @@ class PipeProcess implements GuestProcess {
   readonly #explain: (reason: string) => string;
   #hasExited = false;
   #stderr = "";
+  #mayFlood = true;
 
   constructor(child: ChildProcess, pid: () => number | undefined, explain: (reason: string) => string) {
     this.#child = child;
@@ -64,6 +65,7 @@ class PipeProcess implements GuestProcess {
       // "close" comes after the pipes have been read to their end, so no last message is lost to the race.
       child.once("exit", () => {
         readable(child, guestWrites).resume();
+        this.#mayFlood = false;
         readable(child, 2).resume();
       });
       child.once("close", (code, signal) =>
@@ -117,7 +119,7 @@ class PipeProcess implements GuestProcess {
   /** Of a flood only the beginning is read; the guest then blocks in its write. */
   #keepStderr(text: string): void {
     this.#stderr += text.slice(0, keptStderrCharacters - this.#stderr.length);
-    if (this.#stderr.length >= keptStderrCharacters) readable(this.#child, 2).pause();
+    if (this.#stderr.length >= keptStderrCharacters && this.#mayFlood) readable(this.#child, 2).pause();
   }
 
   #ended(reason: string): string {

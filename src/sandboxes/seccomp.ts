@@ -36,6 +36,7 @@ const allowed: Readonly<Record<string, Numbers>> = {
   open: numbers(2, null),
   openat: numbers(257, 56),
   close: numbers(3, 57),
+  close_range: numbers(436, 436),
   stat: numbers(4, null),
   lstat: numbers(6, null),
   fstat: numbers(5, 80),

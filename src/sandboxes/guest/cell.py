@@ -18,18 +18,22 @@ class Cell:
         linecache.cache[self.name] = (len(code), None, code.splitlines(keepends=True), self.name)
 
     def run(self, namespace, run_coroutine):
-        """Executes the cell and returns the shown form of its last bare expression, or None."""
+        """Executes the cell and returns the shown form of its last bare expression, or None.
+
+        With `run_coroutine` the whole cell runs inside the event loop, as in a notebook.
+        """
         tree = compile(self.code, self.name, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         # Both parts are compiled before either runs: a cell that can't be compiled does nothing.
         parts = [self._compile(tree, "exec")] if tree.body else []
         if last is not None:
             parts.append(self._compile(ast.Expression(last.value), "eval"))
-        value = None
-        for part in parts:
-            value = eval(part, namespace)
-            if part.co_flags & COROUTINE_FLAG:
-                value = run_coroutine(value)
+        if run_coroutine:
+            value = run_coroutine(_inside_loop(parts, namespace))
+        else:
+            value = None
+            for part in parts:
+                value = eval(part, namespace)
         if last is None or value is None or self.code.rstrip().endswith(";"):
             return None
         namespace["_"] = value
@@ -37,6 +41,15 @@ class Cell:
 
     def _compile(self, tree, mode):
         return compile(tree, self.name, mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
+
+
+async def _inside_loop(parts, namespace):
+    value = None
+    for part in parts:
+        value = eval(part, namespace)
+        if part.co_flags & COROUTINE_FLAG:
+            value = await value
+    return value
 
 
 def shown(value):

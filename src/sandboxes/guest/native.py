@@ -13,10 +13,13 @@ from .session import NoCage, Session
 
 READ_DESCRIPTOR = 3
 WRITE_DESCRIPTOR = 4
+MOST_DESCRIPTORS = 1 << 16
 RESERVE_BYTES = 48 * 1024 * 1024
 
 
 def start(is_caged):
+    # Descriptors that the host's process inherited from its own parent may have come down to here.
+    os.closerange(WRITE_DESCRIPTOR + 1, MOST_DESCRIPTORS)
     interrupts = Interrupts()
     signal.signal(signal.SIGINT, interrupts.handle)
     Session(PipeDoor(READ_DESCRIPTOR, WRITE_DESCRIPTOR), interrupts, Cage() if is_caged else NoCage()).serve()
@@ -109,6 +112,15 @@ def _execute():
     os.execv("/no-such-program", ["no-such-program"])
 
 
+def _inherit_descriptors():
+    for descriptor in range(WRITE_DESCRIPTOR + 1, 4096):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            continue
+        return True
+
+
 def _send_signal():
     os.kill(os.getpid(), 0)
     return True
@@ -122,4 +134,5 @@ ATTEMPTS = {
     "start processes": _fork,
     "execute programs": _execute,
     "send signals": _send_signal,
+    "use descriptors left open": _inherit_descriptors,
 }

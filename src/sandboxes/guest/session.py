@@ -74,7 +74,7 @@ class Session:
             from . import lazy
 
             texts = lazy.install(documents, self._calls)
-        self._context = texts[0] if message["shape"] == "text" else texts
+        self._context = texts if message["shape"] == "documents" else texts[0] if texts else ""
         self._namespace["context"] = self._context
         self._interface.install(texts, message["tools"])
         self._interface.asynchronous = self._is_asynchronous
@@ -95,7 +95,7 @@ class Session:
             try:
                 cell = cells.Cell(message["code"], self._cells)
                 self._interrupts.armed = True
-                value = cell.run(self._namespace, self._run_coroutine)
+                value = cell.run(self._namespace, self._loop.run_until_complete if self._mentions_async else None)
                 self._settle()
             finally:
                 self._interrupts.armed = False
@@ -131,9 +131,6 @@ class Session:
 
     def _is_asynchronous(self):
         return self._mentions_async or (self._loop is not None and self._loop.is_running())
-
-    def _run_coroutine(self, coroutine):
-        return self._loop.run_until_complete(coroutine)
 
     def _settle(self):
         """Waits for answers on their way that the cell put into variables."""
@@ -182,6 +179,8 @@ class Session:
 
     def _put_back(self):
         """What a cell may have broken for the next one."""
+        # The host cancels what is still under way, and counts it, when it hears that the cell is done.
+        self._calls.begin_cell()
         if self._loop is not None:
             self._loop.forget()
         if builtins.__dict__ != self._builtins:
