@@ -1,6 +1,6 @@
 /** The structure of CSV and TSV: columns and rows, quotes minded. Pure. */
+import { counted, listed } from "./labels.ts";
 import type { Sample } from "./sample.ts";
-import { counted, listed } from "./structure.ts";
 
 export function delimitedLines(sample: Sample, delimiter: "," | "\t"): string[] {
   const name = delimiter === "," ? "CSV" : "TSV";

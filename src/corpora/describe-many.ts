@@ -1,8 +1,9 @@
 /** The structure of many documents: endings, folders, sizes; and of each, where they are few. */
 import { dirname, extname } from "node:path";
+import { listed } from "./labels.ts";
 import type { Part } from "./part.ts";
 import type { Sample } from "./sample.ts";
-import { formatNames, formatOf, listed, structureOf } from "./structure.ts";
+import { formatNames, formatOf, structureOf } from "./structure.ts";
 import type { Format } from "./structure.ts";
 
 /** For instance "1 Markdown file", "214 files in 12 folders" or "3 texts". */
@@ -34,24 +35,28 @@ export function structureOfMany(
 }
 
 function endingLines(parts: readonly Part[]): string[] {
-  const withPath = parts.filter(({ document }) => document.path !== undefined);
-  if (withPath.length === 0) return [];
-  const groups = Map.groupBy(
-    withPath,
-    ({ document }) => extname(document.path ?? "").toLowerCase() || "no ending",
-  );
-  const endings = [...groups].sort(([, a], [, b]) => b.length - a.length);
-  return [`endings: ${listed(endings.map(([ending, of]) => `${ending} ${of.length.toLocaleString("en")}`))}`];
+  const endings = countBy(parts, (path) => extname(path).toLowerCase() || "no ending");
+  return endings.length === 0
+    ? []
+    : [`endings: ${listed(endings.map(([ending, count]) => `${ending} ${count}`))}`];
 }
 
 function folderLines(parts: readonly Part[]): string[] {
-  const groups = Map.groupBy(parts, ({ document }) => folderOf(document.path ?? ""));
-  groups.delete("");
-  if (groups.size < 2) return [];
-  const folders = [...groups].sort(([, a], [, b]) => b.length - a.length);
-  return [
-    `folders: ${listed(folders.map(([folder, of]) => `${folder}/ ${of.length.toLocaleString("en")}`))}`,
-  ];
+  const folders = countBy(parts, folderOf).filter(([folder]) => folder !== "");
+  return folders.length < 2
+    ? []
+    : [`folders: ${listed(folders.map(([folder, count]) => `${folder}/ ${count}`))}`];
+}
+
+/** How many paths share a key, the most first. */
+function countBy(parts: readonly Part[], keyOf: (path: string) => string): [key: string, count: string][] {
+  const counts = new Map<string, number>();
+  for (const { document } of parts) {
+    if (document.path === undefined) continue;
+    const key = keyOf(document.path);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return [...counts].sort(([, a], [, b]) => b - a).map(([key, count]) => [key, count.toLocaleString("en")]);
 }
 
 /** Two levels: enough to tell areas apart, few enough to be listed. */
@@ -66,13 +71,17 @@ function folderOf(path: string): string {
 }
 
 function sizeLines(parts: readonly Part[]): string[] {
-  const ordered = [...parts].sort((a, b) => b.document.bytes - a.document.bytes);
-  const size = (index: number): string => sizeText(ordered[index]?.document.bytes ?? 0);
-  const sizes = `sizes: ${size(ordered.length - 1)} to ${size(0)}, median ${size(Math.floor(ordered.length / 2))}`;
-  const largest = ordered
+  const ordered = Float64Array.from(parts, ({ document }) => document.bytes).sort();
+  const size = (index: number): string => sizeText(ordered[index] ?? 0);
+  const sizes = `sizes: ${size(0)} to ${size(ordered.length - 1)}, median ${size(Math.floor(ordered.length / 2))}`;
+  if (parts.length <= 8) return [sizes];
+  const thirdLargest = ordered.at(-3) ?? 0;
+  const largest = parts
+    .filter(({ document }) => document.bytes >= thirdLargest)
+    .sort((a, b) => b.document.bytes - a.document.bytes)
     .slice(0, 3)
     .map(({ document }) => `${document.path ?? document.title ?? document.id} (${sizeText(document.bytes)})`);
-  return parts.length <= 8 ? [sizes] : [sizes, `largest: ${listed(largest, 260)}`];
+  return [sizes, `largest: ${listed(largest, 260)}`];
 }
 
 function oneLine({ document }: Part, sample: Sample): string {

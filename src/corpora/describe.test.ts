@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { CorpusDescription } from "../core/corpus.ts";
 import type { ContextInput } from "./input.ts";
 import { openCorpus } from "./open-corpus.ts";
-import { directoryWith, never } from "./test-corpus.ts";
+import { directoryWith, never } from "./samples.test.ts";
 
 async function describe(input: ContextInput): Promise<CorpusDescription> {
   const corpus = await openCorpus(input, { signal: never });

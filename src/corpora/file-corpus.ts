@@ -38,6 +38,7 @@ export class FileCorpus implements Corpus {
   readonly #spool: Spool;
   readonly #planner: ScanPlanner;
   readonly #search: PassageSearch;
+  #description: CorpusDescription | undefined;
 
   /** Owns the spool from here on. */
   constructor(content: FileCorpusContent, spool: Spool) {
@@ -54,7 +55,9 @@ export class FileCorpus implements Corpus {
   }
 
   describe(): CorpusDescription {
-    return describeParts(this.#content);
+    const isCounted = this.documents.every(({ characters }) => characters !== undefined);
+    if (this.#description && this.#description.charactersExact === isCounted) return this.#description;
+    return (this.#description = describeParts(this.#content));
   }
 
   async load(documentId: string, start?: number): Promise<Uint8Array> {

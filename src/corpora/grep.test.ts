@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { GrepOptions, GrepPage } from "../core/corpus.ts";
 import type { ContextInput } from "./input.ts";
 import { openCorpus } from "./open-corpus.ts";
-import { byteSoup, directoryWith, never } from "./test-corpus.ts";
+import { byteSoup, directoryWith, never } from "./samples.test.ts";
 
 async function grepIn(
   input: ContextInput,
@@ -159,6 +159,21 @@ test("only the chosen documents are searched, and an unknown one is refused", as
     code: "invalid_input",
     message: /no document "d9".*d1, d2/,
   });
+});
+
+test("look-around across lines works beyond what is held at once", async () => {
+  const page = await grepIn("One.\nTwo! \nThree? ".repeat(4_000), "(?<=[.!?])\\s+", {
+    offset: 11_998,
+    limit: 2,
+  });
+  assert.equal(page.total, 12_000);
+  assert.deepEqual(
+    page.matches.map(({ text, line }) => [text, line]),
+    [
+      [" \n", 8_000],
+      [" ", 8_001],
+    ],
+  );
 });
 
 test("literal text and case", async () => {

@@ -17,7 +17,7 @@ import type { Corpus } from "../core/corpus.ts";
 import type { ContextInput } from "./input.ts";
 import { openCorpus } from "./open-corpus.ts";
 import type { OpenCorpusOptions } from "./open-corpus.ts";
-import { directoryWith, never } from "./test-corpus.ts";
+import { directoryWith, never } from "./samples.test.ts";
 
 function open(input: ContextInput, options: Partial<OpenCorpusOptions> = {}): Promise<Corpus> {
   return openCorpus(input, { signal: never, ...options });

@@ -1,6 +1,7 @@
 /** A ranked index over passages: SQLite's FTS5 in memory. It reads files and knows no corpus. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { spaceOutDenseScripts } from "./dense-scripts.ts";
 import { passagesOf } from "./passages.ts";
 import { decodeText } from "./utf8.ts";
 
@@ -78,14 +79,3 @@ function readRegion(region: Region): Buffer {
     closeSync(descriptor);
   }
 }
-
-/**
- * Scripts without spaces between words become one word a character, in texts and queries alike: a query of several
- * characters is then a phrase.
- */
-export function spaceOutDenseScripts(text: string): string {
-  return text.replaceAll(denseCharacter, " $& ");
-}
-
-const denseCharacter =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/gu;

@@ -1,5 +1,5 @@
 /** What a search query asks for: words and quoted phrases, written as FTS5 expressions that mean just these. Pure. */
-import { spaceOutDenseScripts } from "./passage-index.ts";
+import { spaceOutDenseScripts } from "./dense-scripts.ts";
 
 export interface SearchQuery {
   /** Without the words that are everywhere, unless there are no others. */

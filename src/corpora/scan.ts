@@ -30,7 +30,9 @@ export async function scanFiles(
   const args = [
     ...searchArguments(scan),
     ...(options.inOrder ? ["--threads", "1"] : []),
-    ...(options.linesPerFile === undefined ? [] : ["--max-count", String(options.linesPerFile)]),
+    ...(options.linesPerFile === undefined || panicsOnMostLines(scan.pattern)
+      ? []
+      : ["--max-count", String(options.linesPerFile)]),
     ...(scan.pattern.crossesLines
       ? ["--json"]
       : ["--only-matching", "--byte-offset", "--line-number", ...named]),
@@ -46,6 +48,11 @@ export async function scanFiles(
     if (!wantsMore) return "stopped";
   }
   return "ended";
+}
+
+/** ripgrep 15's JSON output panics where look-around sees beyond the last line that --max-count lets through. */
+function panicsOnMostLines({ engine, crossesLines }: RipgrepPattern): boolean {
+  return engine === "pcre2" && crossesLines;
 }
 
 /** Matches by file; files without any are left out. */
@@ -107,6 +114,9 @@ const timeoutMs = 120_000;
 function errorOf(stderr: string, scan: Scan): ConfigError {
   if (stderr.includes("match limit exceeded")) {
     return badPattern(scan.written, "it backtracks without end; make its repetitions exclude each other");
+  }
+  if (stderr.includes("panicked")) {
+    return badPattern(scan.written, "ripgrep fails on it; write it without look-around or back-references");
   }
   const [, reason] = /error compiling pattern[^:]*: (.+)/.exec(stderr) ?? /^error: (.+)/m.exec(stderr) ?? [];
   if (reason !== undefined || stderr.includes("regex parse error")) {

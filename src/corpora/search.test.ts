@@ -6,7 +6,7 @@ import type { ContextInput } from "./input.ts";
 import { openCorpus } from "./open-corpus.ts";
 import { passagesOf } from "./passages.ts";
 import { expressionsOf, parseQuery } from "./query.ts";
-import { never } from "./test-corpus.ts";
+import { never } from "./samples.test.ts";
 
 async function searchIn(
   input: ContextInput,

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { Corpus } from "../core/corpus.ts";
 import { openCorpus } from "./open-corpus.ts";
 import { sliceCorpus } from "./slice-corpus.ts";
-import { byteSoup, never, referenceCharacters } from "./test-corpus.ts";
+import { byteSoup, never, referenceCharacters } from "./samples.test.ts";
 
 const options = { signal: never };
 

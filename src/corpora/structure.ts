@@ -2,6 +2,7 @@
 import { extname } from "node:path";
 import { isPlainObject } from "../core/json.ts";
 import { delimitedLines } from "./delimited.ts";
+import { counted, estimated, listed } from "./labels.ts";
 import type { Sample } from "./sample.ts";
 
 export type Format = "markdown" | "csv" | "tsv" | "json" | "jsonl" | "log" | "code" | "text";
@@ -223,30 +224,4 @@ function lineLines(sample: Sample): string[] {
     ...(carriageReturns === 0 ? [] : [`${estimated(carriageReturns, sample)} lines end in \\r\\n`]),
     ...(invalid === 0 ? [] : [`${estimated(invalid, sample)} bytes are not UTF-8 (shown as U+DC80–DCFF)`]),
   ];
-}
-
-/** "12 headings", or "about 1,200 headings" where only a sample was seen. */
-export function counted(count: number, noun: string, sample?: Sample): string {
-  return `${estimated(count, sample)} ${noun}${count === 1 && (sample?.complete ?? true) ? "" : "s"}`;
-}
-
-function estimated(count: number, sample?: Sample): string {
-  if (!sample || sample.complete) return count.toLocaleString("en");
-  const scaled = count * sample.scale;
-  const step = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, scaled))) - 1);
-  return `about ${(Math.round(scaled / step) * step).toLocaleString("en")}`;
-}
-
-/** As many as make a line, and how many there are besides. */
-export function listed(items: readonly string[], most: number = 220): string {
-  const kept: string[] = [];
-  let length = 0;
-  for (const item of items) {
-    const cut = item.length > 60 ? `${item.slice(0, 59)}…` : item;
-    if (kept.length > 0 && length + cut.length > most) break;
-    kept.push(cut);
-    length += cut.length + 2;
-  }
-  const rest = items.length - kept.length;
-  return kept.join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }

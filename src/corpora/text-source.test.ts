@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import fc from "fast-check";
-import { byteSoup, directoryWith, referenceCharacters } from "./test-corpus.ts";
+import { byteSoup, directoryWith, referenceCharacters } from "./samples.test.ts";
 import { TextSource } from "./text-source.ts";
 import { encodeText } from "./utf8.ts";
 

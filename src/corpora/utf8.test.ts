@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { byteSoup, referenceCharacters } from "./test-corpus.ts";
+import { byteSoup, referenceCharacters } from "./samples.test.ts";
 import {
   bytesOfCharacters,
   characterStart,

@@ -1,4 +1,4 @@
-/** What the tests of this folder share: byte soups, a plain reference decoder, temporary directories. */
+/** What the tests of this folder share, no test itself: byte soups, a plain reference decoder, temporary directories. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

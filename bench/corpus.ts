@@ -1,0 +1,132 @@
+/**
+ * What a corpus of a gigabyte costs: opening, memory, search against bare ripgrep. Prints times and ratios.
+ * `node bench/corpus.ts [megabytes]` (default 1000) writes a file of that size to the temporary directory and removes it.
+ */
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { rgPath } from "@vscode/ripgrep";
+import type { Corpus } from "../src/core/corpus.ts";
+import { openCorpus } from "../src/corpora/index.ts";
+
+const signal = new AbortController().signal;
+const megabytes = Number(process.argv[2] ?? 1_000);
+const directory = mkdtempSync(join(tmpdir(), "unabridged-bench-"));
+
+try {
+  const large = writeText("large.txt", megabytes);
+  const rssBefore = process.memoryUsage.rss();
+  const [openMs, corpus] = await timed(() => openCorpus({ paths: [large] }, { signal }));
+  report("open", openMs, "bar 2000 ms");
+  report("describe", await timeOf(async () => corpus.describe()), "bar 300 ms");
+  await compareGreps(corpus, large);
+  report("count all code points", await timeOf(() => corpus.characters("d1")));
+  const middle = megabytes * 500_000;
+  report(
+    "read 1,000 characters in the middle",
+    await timeOf(() => corpus.read("d1", middle, middle + 1_000)),
+  );
+  const span = { documentId: "d1", start: middle, end: middle + 10 };
+  report("locate, first time", await timeOf(() => corpus.locate(span)));
+  report("locate, again", await timeOf(() => corpus.locate(span)));
+  report("search", await timeOf(() => corpus.search("needle haystack", { signal })));
+  console.log(`memory: ${mb(process.memoryUsage.rss() - rssBefore)} MB beyond the start (bar 400 MB)`);
+  await corpus.close();
+  for (const size of [3, 40].filter((size) => size <= megabytes)) await searchIndexed(size);
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
+
+async function compareGreps(corpus: Corpus, file: string): Promise<void> {
+  const patterns: Record<string, string> = {
+    rare: "NEEDLE-\\d+",
+    common: "whale",
+    "in every line": "the",
+    "across lines": "the\\s+whale",
+  };
+  for (const [name, pattern] of Object.entries(patterns)) {
+    const bare = bareRipgrep(pattern, file, name === "across lines");
+    const first = await timeOf(() => corpus.grep(pattern, { signal }));
+    const again = await median(() => corpus.grep(pattern, { signal }));
+    const { total } = await corpus.grep(pattern, { signal, countOnly: true });
+    const ratio = `${(first / bare).toFixed(2)} × and ${(again / bare).toFixed(2)} × ripgrep's ${bare.toFixed(0)} ms`;
+    report(`grep ${name} (${total} matches)`, again, `first ${first.toFixed(0)} ms; ${ratio}; bar 2 ×`);
+  }
+}
+
+/** The best of three of what a person would run to count the matches: output costs ripgrep nothing then. */
+function bareRipgrep(pattern: string, file: string, multiline: boolean): number {
+  const args = [
+    "--no-config",
+    "--count-matches",
+    "--text",
+    ...(multiline ? ["--multiline"] : []),
+    pattern,
+    file,
+  ];
+  const times = [1, 2, 3].map(() => {
+    const start = performance.now();
+    const { status } = spawnSync(rgPath, args);
+    if (status !== 0) throw new Error(`ripgrep ended with ${status}`);
+    return performance.now() - start;
+  });
+  return Math.min(...times);
+}
+
+async function searchIndexed(size: number): Promise<void> {
+  const corpus = await openCorpus({ paths: [writeText(`${size}.txt`, size)] }, { signal });
+  const query = "needle haystack";
+  report(`search ${size} MB, first time`, await timeOf(() => corpus.search(query, { signal })));
+  report(`search ${size} MB, again`, await median(() => corpus.search(query, { signal })));
+  await corpus.close();
+}
+
+/** Paragraphs of words in a fixed pseudo-random order, with a needle in each tenth of the file. */
+function writeText(name: string, size: number): string {
+  const words =
+    "the whale sea of a ship captain and mast storm harbour to in wind sailor rope he that with lantern night water café".split(
+      " ",
+    );
+  let seed = 42;
+  const next = (most: number): number => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % most;
+  const path = join(directory, name);
+  const file = openSync(path, "w");
+  let written = 0;
+  for (let tenth = 0; tenth < 10; tenth++) {
+    while (written < ((tenth + 1) * size * 1_000_000) / 10) {
+      let block = "";
+      while (block.length < 1_000_000) {
+        const line = Array.from({ length: 8 + next(8) }, () => words[next(words.length)]).join(" ");
+        block += line + (next(6) === 0 ? "\n\n" : "\n");
+      }
+      written += writeSync(file, block);
+    }
+    written += writeSync(file, `A NEEDLE-${tenth} in a haystack.\n`);
+  }
+  closeSync(file);
+  return path;
+}
+
+async function timed<T>(act: () => Promise<T>): Promise<[ms: number, value: T]> {
+  const start = performance.now();
+  const value = await act();
+  return [performance.now() - start, value];
+}
+
+async function timeOf(act: () => Promise<unknown>): Promise<number> {
+  return (await timed(act))[0];
+}
+
+async function median(act: () => Promise<unknown>): Promise<number> {
+  const times = [await timeOf(act), await timeOf(act), await timeOf(act)].sort((a, b) => a - b);
+  return times[1] ?? 0;
+}
+
+function report(name: string, ms: number, note: string = ""): void {
+  console.log(`${name}: ${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms${note === "" ? "" : ` (${note})`}`);
+}
+
+function mb(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}
