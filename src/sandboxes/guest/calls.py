@@ -3,7 +3,7 @@
 from .answers import error_of
 
 # Beyond this, a call waits for an earlier one; the host ends a session that has far more under way.
-MAX_UNDER_WAY = 20_000
+MAX_UNDER_WAY = 5_000
 
 
 class Call:

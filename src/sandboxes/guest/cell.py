@@ -66,7 +66,7 @@ def cut(text, limit):
     return f"{text[: limit * 3 // 4]}\n… ({len(text):,} characters in all) …\n{text[-(limit // 4) :]}"
 
 
-def describe(error, cell):
+def describe(error):
     """What the host is told of an exception: type, message and a traceback of lines in cells."""
     kind = type(error).__name__
     try:

@@ -13,6 +13,14 @@ encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 decode = json.loads
 
 
+def check_size(size):
+    if size > MAX_MESSAGE_BYTES:
+        raise ValueError(
+            f"this call carries {size:,} characters; at most {MAX_MESSAGE_BYTES:,} go to the host at once. "
+            "Send smaller pieces, or slices of `context` to a child, which travel as references."
+        )
+
+
 class Channel:
     def __init__(self, door, interrupts):
         self._door = door
@@ -23,11 +31,7 @@ class Channel:
     def send(self, message, raw=None):
         """Sends a JSON message, with the raw bytes that belong to it behind it."""
         payload = encode(message).encode("ascii")
-        if len(payload) > MAX_MESSAGE_BYTES:
-            raise ValueError(
-                f"this call carries {len(payload):,} bytes; at most {MAX_MESSAGE_BYTES:,} go to the host at once. "
-                "Send smaller pieces, or slices of `context`, which travel as references."
-            )
+        check_size(len(payload))
         with self._interrupts:
             self._door.write(HEADER.pack(len(payload), JSON_KIND) + payload)
             if raw is not None:

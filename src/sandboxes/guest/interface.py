@@ -8,6 +8,7 @@ import re
 import types
 
 from .answers import Answer, BudgetReached, Failure, HostError, Pending, Resolving, error_of, resolved
+from .frames import check_size
 from .spans import Found, Match, Matches, Span
 from .texts import Text
 
@@ -387,6 +388,8 @@ def text_of(value, what):
     """The text of a prompt, however it was given."""
     value = resolved(value)
     if isinstance(value, str):
+        # Checked before it is encoded: an encoder would first make a copy several times as large.
+        check_size(len(value))
         return str(value)
     if isinstance(value, Span):
         return str(value.text)

@@ -90,7 +90,6 @@ class Session:
         self._cells += 1
         self._begin(message["code"])
         status, value, error = "ok", None, None
-        cell = None
         try:
             try:
                 cell = cells.Cell(message["code"], self._cells)
@@ -99,6 +98,8 @@ class Session:
                 self._settle()
             finally:
                 self._interrupts.armed = False
+                sys.settrace(None)
+                sys.setprofile(None)
         except SystemExit as exit:
             if isinstance(exit.code, str):
                 self._output.write(exit.code + "\n")
@@ -106,7 +107,7 @@ class Session:
             if self._channel.closed:
                 raise
             status, error = "threw", raised
-        self._report(message["id"], cell, status, value, error)
+        self._report(message["id"], status, value, error)
 
     def _begin(self, code):
         self._interrupts.begin_cell()
@@ -142,17 +143,17 @@ class Session:
                 if settled is not value:
                     self._namespace[name] = settled
 
-    def _report(self, number, cell, status, value, error):
+    def _report(self, number, status, value, error):
         self._cage.relax()
         record = None
         if isinstance(error, MemoryError):
             status = "memory"
             error.__traceback__ = error.__context__ = None
-        elif error is not None and self._interrupts.received:
-            status = "interrupted"
         elif error is not None:
-            record = cells.describe(error, cell)
-        del error
+            record = self._interruptible(lambda: cells.describe(error))
+            if self._interrupts.received or record is None:
+                status, record = "interrupted", None
+        error = None
         if status != "ok":
             gc.collect()
         final, is_empty = self._finish()
@@ -172,10 +173,22 @@ class Session:
 
     def _finish(self):
         try:
-            return self._interface.finish()
+            finished = self._interruptible(self._interface.finish)
         except Exception as error:  # an answer object of the cell's own making may raise anything
             self._output.write(f'answer["content"] cannot be read: {type(error).__name__}: {error}\n')
-            return self._interface.final, False
+            finished = None
+        return finished or (self._interface.final, False)
+
+    def _interruptible(self, function):
+        """Calls what may run methods that the cell defined. None where the host had to stop it."""
+        try:
+            try:
+                self._interrupts.armed = True
+                return function()
+            finally:
+                self._interrupts.armed = False
+        except KeyboardInterrupt:
+            return None
 
     def _put_back(self):
         """What a cell may have broken for the next one."""

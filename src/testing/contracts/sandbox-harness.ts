@@ -86,7 +86,7 @@ async function echo(item: unknown, signal: AbortSignal): Promise<Json> {
   if (text.includes("SPENT")) throw new BudgetError("calls", "all 7 calls are used", { limit: 7, spent: 7 });
   if (text.includes("HANG"))
     await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-  if (text.includes("SLOW")) await new Promise((resolve) => setTimeout(resolve, 400));
+  if (text.includes("SLOW")) await new Promise((resolve) => setTimeout(resolve, 700));
   return schema === undefined ? { ok: true, text: `echo ${text}` } : { ok: true, value: { label: text } };
 }
 

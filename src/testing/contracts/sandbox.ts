@@ -20,7 +20,7 @@ export function sandboxContract(
   open: () => Sandbox,
   { skip, isCage = true }: ContractOptions = {},
 ): void {
-  describe(`sandbox ${name}`, { skip: skip ?? false }, () => {
+  describe(`sandbox ${name}`, { skip: skip ?? false, concurrency: 2 }, () => {
     let sandbox: Sandbox;
     before(() => {
       sandbox = open();

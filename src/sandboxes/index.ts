@@ -1,0 +1,2 @@
+/** The public subpath `unabridged/sandboxes`: the cages that cells can run in. */
+export { native, type NativeOptions } from "./native.ts";
