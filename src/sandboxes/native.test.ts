@@ -1,11 +1,50 @@
-/** The native sandbox against the contract of every sandbox; skipped where the machine can't hold the cage. */
+/** The native sandbox against the contract of every sandbox, and what it says where the cage can't hold. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { messageOf } from "../core/errors.ts";
 import { sandboxContract } from "../testing/contracts/sandbox.ts";
-import { native } from "./native.ts";
+import { native, type NativeOptions } from "./native.ts";
 
-sandboxContract("native", () => native({ graceMs: 700 }), { skip: await reasonToSkip() });
+const skip = await tryToOpen({});
 
-async function reasonToSkip(): Promise<string | undefined> {
-  const sandbox = native({ spares: 0 });
+sandboxContract("native", () => native({ graceMs: 700 }), { skip });
+
+test(
+  "a machine without bubblewrap is told what to install",
+  { skip: process.platform !== "linux" },
+  async () => {
+    assert.match(
+      (await tryToOpen({ bubblewrap: "no-such-jailer" })) ?? "",
+      /no-such-jailer.*apt install bubblewrap.*"wasm"/,
+    );
+  },
+);
+
+test("a Python that isn't there is named", { skip: skip ?? false }, async () => {
+  assert.match((await tryToOpen({ python: "/no/such/python" })) ?? "", /\/no\/such\/python/);
+});
+
+test("a cage with an open door is refused, and the door is named", { skip: skip ?? false }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "jailer-"));
+  try {
+    const jailer = join(folder, "jailer");
+    // Leaves the system-call filter out and a folder of the host in.
+    const script =
+      '#!/bin/sh\nexec bwrap --ro-bind /etc /etc $(echo "$*" | sed "s/--seccomp 5//; s/ -c .*//") -c "import sys; sys.path.append(\\"/unabridged\\"); from guest import native; native.start(True)"\n';
+    await writeFile(jailer, script, { mode: 0o755 });
+    const reason = await tryToOpen({ bubblewrap: jailer });
+    assert.match(reason ?? "it was opened", /possible to read files of the host, open sockets/);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+/** Why a session can't be opened; undefined where it can. */
+async function tryToOpen(options: NativeOptions): Promise<string | undefined> {
+  const sandbox = native({ ...options, spares: 0 });
   const { signal } = new AbortController();
   try {
     await sandbox.open({
@@ -16,7 +55,7 @@ async function reasonToSkip(): Promise<string | undefined> {
     });
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   } finally {
     await sandbox.close();
   }

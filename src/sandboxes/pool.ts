@@ -5,7 +5,7 @@ import { Guest } from "./guest.ts";
 import type { GuestLauncher } from "./guest-process.ts";
 import { GuestSession, type SessionSettings } from "./session.ts";
 
-export interface PoolSettings extends SessionSettings {
+export interface PoolSettings extends Omit<SessionSettings, "onClose"> {
   /** Booted interpreters kept in reserve once a session was opened or `warm` was called. @default 1 */
   readonly spares?: number;
 }
@@ -39,7 +39,11 @@ class Pool implements Sandbox {
 
   async open(options: SandboxOptions): Promise<SandboxSession> {
     const { memoryMb } = options.limits;
-    const session = await GuestSession.open(() => this.#take(memoryMb), options, this.#settings);
+    const onClose = (closed: SandboxSession): void => void this.#sessions.delete(closed);
+    const session = await GuestSession.open(() => this.#take(memoryMb), options, {
+      ...this.#settings,
+      onClose,
+    });
     this.#sessions.add(session);
     return session;
   }

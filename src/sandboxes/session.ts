@@ -15,11 +15,13 @@ import type { GuestFinal } from "./messages.ts";
 export interface SessionSettings {
   /** From the first interrupt of a cell that has run out of time to the kill of its process. @default 2000 */
   readonly graceMs?: number;
+  readonly onClose?: (session: SandboxSession) => void;
 }
 
 export class GuestSession implements SandboxSession {
   readonly #options: SandboxOptions;
   readonly #graceMs: number;
+  readonly #onClose: (session: SandboxSession) => void;
   readonly #takeGuest: () => Promise<Guest>;
   /** The guest of the next cell; being restarted, where the last one was killed. */
   #guest: Promise<Guest>;
@@ -45,6 +47,7 @@ export class GuestSession implements SandboxSession {
     this.#options = options;
     this.#takeGuest = takeGuest;
     this.#graceMs = settings.graceMs ?? 2_000;
+    this.#onClose = settings.onClose ?? (() => {});
     this.#guest = this.#start();
     options.signal.addEventListener("abort", this.#onAbort, { once: true });
   }
@@ -58,6 +61,7 @@ export class GuestSession implements SandboxSession {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#onClose(this);
     this.#options.signal.removeEventListener("abort", this.#onAbort);
     const guest = await this.#guest.catch(() => undefined);
     guest?.kill();

@@ -1,14 +1,12 @@
 """The functions that cells call. Each turns Python values into one host call, and its reply into Python values."""
 
-import builtins
 import contextlib
 import difflib
-import json
 import re
 import types
 
-from .answers import Answer, BudgetReached, Failure, HostError, Pending, Resolving, error_of, resolved
-from .frames import check_size
+from .answers import Answer, BudgetReached, Failure, HostError, Pending, resolved
+from .requests import all_results, child_item, fill, final_record, kind_of, query_item, several, single_result, text_of, whole_number
 from .spans import Found, Match, Matches, Span
 from .texts import Text
 
@@ -25,9 +23,7 @@ RESTORED = (
     "SHOW_VARS",
 )
 SPAN_ID = re.compile(r"^(d\d+):(\d+)-(\d+)$")
-PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 SCHEMA_KEYS = frozenset(("type", "properties", "$ref", "anyOf", "oneOf", "allOf", "enum", "items", "$schema"))
-SCHEMA_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 
 
 class Interface:
@@ -132,10 +128,10 @@ class Interface:
 
         An item that failed is a Failure: falsy, prints as its error, equal to no text. The others are unharmed.
         """
-        items = [query_item(prompt, None, schema, model) for prompt in _several(prompts, "prompts")]
+        items = [query_item(prompt, None, schema, model) for prompt in several(prompts, "prompts")]
         if not items:
             return []
-        return self._dispatch("llm_query", {"items": items}, _all_results(len(items)))
+        return self._dispatch("llm_query", {"items": items}, all_results(len(items)))
 
     def rlm_query(self, prompt, context=None):
         """Gives a question to a child run that has its own REPL, and returns its answer as a str.
@@ -147,14 +143,14 @@ class Interface:
 
     def rlm_query_batched(self, prompts, contexts=None):
         """Runs several children in parallel and returns their answers in the same order; see rlm_query."""
-        prompts = _several(prompts, "prompts")
-        contexts = [None] * len(prompts) if contexts is None else _several(contexts, "contexts")
+        prompts = several(prompts, "prompts")
+        contexts = [None] * len(prompts) if contexts is None else several(contexts, "contexts")
         if len(contexts) != len(prompts):
             raise ValueError(f"Expected as many contexts as prompts, got {len(contexts)} and {len(prompts)}.")
         items = [child_item(prompt, context) for prompt, context in zip(prompts, contexts)]
         if not items:
             return []
-        return self._dispatch("rlm_query", {"items": items}, _all_results(len(items)))
+        return self._dispatch("rlm_query", {"items": items}, all_results(len(items)))
 
     def llm_map(self, items, prompt, schema=None):
         """Asks one question about each item, all at once, and returns the answers in the same order.
@@ -172,7 +168,7 @@ class Interface:
         Each has .id (cite it, or pass it to read), .path, .line, .text and .score. documents: only in these, given
         by path, by id or as items of `context`.
         """
-        arguments = {"query": text_of(query, "query"), "limit": _whole(limit, "limit")}
+        arguments = {"query": text_of(query, "query"), "limit": whole_number(limit, "limit")}
         if documents is not None:
             arguments["documents"] = self._document_ids(documents)
         return self._dispatch("search", arguments, self._found)
@@ -191,8 +187,8 @@ class Interface:
             "pattern": text_of(pattern, "pattern"),
             "ignore_case": bool(ignore_case),
             "literal": bool(literal),
-            "limit": _whole(limit, "limit"),
-            "offset": _whole(offset, "offset"),
+            "limit": whole_number(limit, "limit"),
+            "offset": whole_number(offset, "offset"),
         }
         if documents is not None:
             arguments["documents"] = self._document_ids(documents)
@@ -210,8 +206,8 @@ class Interface:
             source, first, last = parsed[1], int(parsed[2]), int(parsed[3])
             start, end = first if start is None else start, last if end is None else end
         text = self._held(source, start)
-        local_start = None if start is None else max(0, _whole(start, "start") - text.start)
-        local_end = None if end is None else max(0, _whole(end, "end") - text.start)
+        local_start = None if start is None else max(0, whole_number(start, "start") - text.start)
+        local_end = None if end is None else max(0, whole_number(end, "end") - text.start)
         return text[local_start:local_end]
 
     def _document_ids(self, documents):
@@ -223,7 +219,7 @@ class Interface:
         if isinstance(source, Text) or (hasattr(source, "span") and hasattr(source, "start")):
             return source
         if not isinstance(source, str):
-            raise TypeError(f"Expected a span id, a path or a document id, got {_kind(source)}.")
+            raise TypeError(f"Expected a span id, a path or a document id, got {kind_of(source)}.")
         found = self._texts.get(source)
         if found:
             inside = (text for text in found if start is None or text.start <= start <= text.end)
@@ -268,7 +264,7 @@ class Interface:
 
     def history(self, turn):
         """An earlier turn of this run in full: what you wrote and what came of it. Turns count from 1."""
-        return self._dispatch("history", {"turn": _whole(turn, "turn")}, lambda reply: Shown(reply["text"]))
+        return self._dispatch("history", {"turn": whole_number(turn, "turn")}, lambda reply: Shown(reply["text"]))
 
     def SHOW_VARS(self):
         """Your variables with their types and sizes."""
@@ -279,7 +275,7 @@ class Interface:
                 size = f", {len(value):,} {'characters' if isinstance(value, str) else 'items'}"
             except Exception:  # what has no length is shown without
                 size = ""
-            lines.append(f"{name}: {_kind(value)}{size}")
+            lines.append(f"{name}: {kind_of(value)}{size}")
         return Shown("\n".join(lines) or "No variables yet besides `context` and `answer`.")
 
     def variables(self):
@@ -349,164 +345,3 @@ def _Function(method):
     call.__module__ = "builtins"
     call.__wrapped__ = method
     return call
-
-
-def query_item(prompt, context, schema, model):
-    text = text_of(prompt, "prompt")
-    if context is not None:
-        text = f"{text}\n\n{text_of(context, 'context')}"
-    item = {"prompt": text}
-    if schema is not None:
-        item["schema"] = _schema(schema)
-    if model is not None:
-        item["model"] = str(model)
-    return item
-
-
-def child_item(prompt, context):
-    item = {"prompt": text_of(prompt, "prompt")}
-    if context is None:
-        return item
-    if isinstance(context, (list, tuple)) and not _is_messages(context):
-        item["context"] = [_part(part) for part in context]
-    else:
-        item["context"] = [_part(context)]
-    return item
-
-
-def _part(value):
-    """A text for a child: a reference where it is a stretch of the corpus, else the text itself."""
-    value = resolved(value)
-    if isinstance(value, Span):
-        return {"id": value.document, "start": value.start, "end": value.end}
-    if hasattr(type(value), "span") and hasattr(value, "start"):
-        return {"id": value.id, "start": value.start, "end": value.end}
-    return {"text": text_of(value, "context")}
-
-
-def text_of(value, what):
-    """The text of a prompt, however it was given."""
-    value = resolved(value)
-    if isinstance(value, str):
-        # Checked before it is encoded: an encoder would first make a copy several times as large.
-        check_size(len(value))
-        return str(value)
-    if isinstance(value, Span):
-        return str(value.text)
-    if isinstance(value, Failure):
-        raise TypeError(f"Expected {what} to be text, got a sub-call that failed: {value!r}.")
-    if isinstance(value, dict) and isinstance(value.get("content"), str):
-        return value["content"]
-    if _is_messages(value):
-        if len(value) == 1:
-            return value[0]["content"]
-        return "\n\n".join(f"{message.get('role', 'user')}: {message['content']}" for message in value)
-    if isinstance(value, (list, tuple)) and value and all(isinstance(item, (str, Span)) for item in value):
-        return "\n".join(text_of(item, what) for item in value)
-    if isinstance(value, (dict, list, tuple, int, float)) and not isinstance(value, bool) and value != []:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    raise TypeError(f"Expected {what} to be text, got {_kind(value)}.")
-
-
-def _is_messages(value):
-    return (
-        isinstance(value, (list, tuple))
-        and len(value) > 0
-        and all(isinstance(item, dict) and isinstance(item.get("content"), str) for item in value)
-    )
-
-
-def fill(prompt, item):
-    item = resolved(item)
-    if callable(prompt):
-        return prompt(item)
-    template = text_of(prompt, "prompt")
-    if not PLACEHOLDER.search(template):
-        return f"{template}\n\n{_item_text(item)}"
-
-    def value(match):
-        name = match[1]
-        if isinstance(item, dict) and name in item:
-            return _item_text(item[name])
-        if name in ("item", "text"):
-            return _item_text(item)
-        fields = f"fields {', '.join(map(str, item))}" if isinstance(item, dict) else _kind(item)
-        raise KeyError(f"{{{{{name}}}}} is in the prompt but not in the item ({fields}). Use {{{{item}}}} for the whole.")
-
-    return PLACEHOLDER.sub(value, template)
-
-
-def _item_text(item):
-    return item if isinstance(item, str) else text_of(item, "item") if not isinstance(item, bool) else str(item)
-
-
-def single_result(reply):
-    result = _one_result(_results(reply, 1)[0])
-    if isinstance(result, Failure):
-        raise error_of({"code": result.code, "message": result.message})
-    return result
-
-
-def _all_results(count):
-    return lambda reply: [_one_result(result) for result in _results(reply, count)]
-
-
-def _results(reply, count):
-    results = reply.get("results") if isinstance(reply, dict) else None
-    if not isinstance(results, list) or len(results) != count:
-        raise HostError(f"the host answered with something else than {count} results")
-    return results
-
-
-def _one_result(result):
-    if not result.get("ok"):
-        return Failure(result.get("code", "failed"), result.get("message", "failed"))
-    if "value" in result:
-        return result["value"]
-    answer = Answer(result.get("text", ""))
-    if result.get("citations"):
-        answer.citations = result["citations"]
-    return answer
-
-
-def final_record(via, value):
-    """The final answer for the host. A text stays as it is; what is JSON is sent as that too."""
-    value = resolved(value)
-    if isinstance(value, Failure):
-        raise TypeError(f"The final answer is a sub-call that failed: {value!r}.")
-    if isinstance(value, str):
-        return {"via": via, "text": str(value)}
-    if isinstance(value, Found):
-        return {"via": via, "text": str(value)}
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return {"via": via, "text": str(value)}
-    return {"via": via, "text": text, "json": True}
-
-
-def _schema(schema):
-    if isinstance(schema, type) and schema in SCHEMA_TYPES:
-        return {"type": SCHEMA_TYPES[schema]}
-    if isinstance(schema, str):
-        schema = json.loads(schema)
-    if not isinstance(schema, dict):
-        raise TypeError(f"Expected schema to be a JSON Schema as a dict, got {_kind(schema)}.")
-    return schema
-
-
-def _several(values, what):
-    values = resolved(values)
-    if isinstance(values, (str, dict)) or not hasattr(type(values), "__iter__"):
-        raise TypeError(f"Expected {what} to be a list, got {_kind(values)}.")
-    return list(values)
-
-
-def _whole(value, what):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"Expected {what} to be a whole number from 0, got {value!r}.")
-    return int(value)
-
-
-def _kind(value):
-    return "None" if value is None else builtins.type(value).__name__
