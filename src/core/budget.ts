@@ -138,7 +138,7 @@ export class Budget {
         ["time", limits.timeMs, Date.now() - budget.startedAt],
       ];
       for (const [code, limit, amount] of spent)
-        if (limit !== undefined && amount >= limit) throw exhausted(code, limit, amount);
+        if (limit !== undefined && amount >= limit) throw limitReached(code, limit, amount);
     }
   }
 
@@ -191,7 +191,7 @@ export class Budget {
     if (wanted.outstanding) return undefined;
     const granted = this.#largestThatFits(needs, experience);
     if (granted !== undefined) return this.#take(needs, granted, experience);
-    throw exhausted(wanted.code, wanted.limit, wanted.spent, wanted.asked);
+    throw limitReached(wanted.code, wanted.limit, wanted.spent, wanted.asked);
   }
 
   #largestThatFits(needs: CallNeeds, experience: Experience): number | undefined {
@@ -335,7 +335,13 @@ function minus(limit: number | undefined, spent: number): number | undefined {
   return limit === undefined ? undefined : limit - spent;
 }
 
-function exhausted(code: BudgetErrorCode, limit: number, spent: number, asked?: number): BudgetError {
+/** The error of a limit that is reached, with the flag that raises it. */
+export function limitReached(
+  code: BudgetErrorCode,
+  limit: number,
+  spent: number,
+  asked?: number,
+): BudgetError {
   const say = sayers[code];
   const next = asked === undefined ? "" : `, and the next call may need ${say.amount(asked)}`;
   return new BudgetError(

@@ -44,7 +44,8 @@ export async function callModel(
     ...identify(scope, model, request),
   };
   const stored = await findAnswer(call);
-  if (stored && stored.runId !== scope.tree.rootRunId) return replay(call, request, stored, "cache");
+  if (stored && (stored.runId !== scope.tree.rootRunId || scope.tree.accounted.has(journalKey(call))))
+    return replay(call, request, stored, "cache");
   const reservation = await scope.budget.reserve(needsOf(model, request, estimate, options.role), signal);
   if (stored) return replay(call, request, stored, "journal", reservation);
 
@@ -96,7 +97,7 @@ interface Call {
   readonly ordinal: number;
 }
 
-/** Names the request by its content, and counts how often this tree has made it: votes must stay different. */
+/** Names the request by its content, and counts how often this cell has made it: votes must stay different. */
 function identify(
   scope: RunScope,
   model: Model,
@@ -105,15 +106,23 @@ function identify(
   const requestHash = sha256(
     canonicalJson({ provider: model.provider, endpoint: model.endpoint, model: model.id, request }),
   );
-  const ordinal = scope.tree.occurrences.get(requestHash) ?? 0;
-  scope.tree.occurrences.set(requestHash, ordinal + 1);
+  const ordinal = scope.occurrences.get(requestHash) ?? 0;
+  scope.occurrences.set(requestHash, ordinal + 1);
   return { requestHash, ordinal };
 }
 
-async function findAnswer({ scope, requestHash, ordinal }: Call): Promise<StoredAnswer | undefined> {
-  const { answers, useCache, resumed, rootRunId } = scope.tree;
+function journalKey({ requestHash, ordinal }: Call): string {
+  return `${requestHash} ${ordinal}`;
+}
+
+async function findAnswer(call: Call): Promise<StoredAnswer | undefined> {
+  const { requestHash, ordinal } = call;
+  const { answers, useCache, resumed, accounted, rootRunId } = call.scope.tree;
   if (!answers) return undefined;
-  const own = resumed ? await answers.find(requestHash, ordinal, rootRunId) : undefined;
+  const own =
+    resumed || accounted.has(journalKey(call))
+      ? await answers.find(requestHash, ordinal, rootRunId)
+      : undefined;
   return own ?? (useCache ? await answers.find(requestHash, ordinal, "any") : undefined);
 }
 
@@ -134,14 +143,17 @@ function replay(
     request,
   });
   const costUsd = stored.costUsd ?? undefined;
-  if (held) held.settle({ type: "answered", usage: stored.reply.usage, costUsd, source: "journal" });
-  else scope.budget.recordCached();
+  if (held) {
+    held.settle({ type: "answered", usage: stored.reply.usage, costUsd, source: "journal" });
+    scope.tree.accounted.add(journalKey(call));
+  } else scope.budget.recordCached();
   traceEnd(call, stored.reply, source === "cache" ? 0 : stored.costUsd, source);
   return stored.reply;
 }
 
 async function saveAnswer(call: Call, reply: ModelReply, costUsd: number | null): Promise<void> {
   const { scope, callId, requestHash, ordinal } = call;
+  scope.tree.accounted.add(journalKey(call));
   await scope.tree.answers?.save({
     callId,
     runId: scope.tree.rootRunId,

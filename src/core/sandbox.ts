@@ -3,6 +3,8 @@ import type { Json, JsonObject } from "./json.ts";
 
 export interface Sandbox {
   readonly name: string;
+  /** Texts up to this many bytes in all can be held in the guest; undefined where only its memory limits that. */
+  readonly eagerBytes?: number;
   /** Opens a fresh interpreter. Throws SandboxError "unavailable" with the reason where the cage can't hold here. */
   open(options: SandboxOptions): Promise<SandboxSession>;
   /** Begins to boot an interpreter so that the next `open` finds it ready. Failures show up at `open`. */

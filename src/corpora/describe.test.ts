@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CorpusDescription } from "../core/corpus.ts";
-import type { ContextInput } from "./input.ts";
+import type { ContextInput } from "../core/context.ts";
 import { openCorpus } from "./open-corpus.ts";
 import { directoryWith, never } from "./samples.test.ts";
 

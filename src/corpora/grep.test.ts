@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { GrepOptions, GrepPage } from "../core/corpus.ts";
-import type { ContextInput } from "./input.ts";
+import type { ContextInput } from "../core/context.ts";
 import { openCorpus } from "./open-corpus.ts";
 import { byteSoup, directoryWith, never } from "./samples.test.ts";
 

@@ -10,4 +10,4 @@ export type {
   PathsInput,
   StreamInput,
   TextStream,
-} from "./input.ts";
+} from "../core/context.ts";

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import type { Corpus } from "../core/corpus.ts";
-import type { ContextInput } from "./input.ts";
+import type { ContextInput } from "../core/context.ts";
 import { openCorpus } from "./open-corpus.ts";
 import type { OpenCorpusOptions } from "./open-corpus.ts";
 import { directoryWith, never } from "./samples.test.ts";

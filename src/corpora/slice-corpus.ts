@@ -2,7 +2,7 @@
 import type { Corpus, Span } from "../core/corpus.ts";
 import { ConfigError } from "../core/errors.ts";
 import { FileCorpus } from "./file-corpus.ts";
-import type { DocumentInput } from "./input.ts";
+import type { DocumentInput } from "../core/context.ts";
 import { Opening } from "./open-corpus.ts";
 import type { OpenCorpusOptions } from "./open-corpus.ts";
 import type { Part } from "./part.ts";

@@ -1,5 +1,5 @@
 /** What a caller may pass as context. Text is text: a plain string is never taken for a path. */
-import type { JsonObject } from "../core/json.ts";
+import type { JsonObject } from "./json.ts";
 
 /** One part, which is one text (or what its paths hold), or several, which are a list of texts even if only one. */
 export type ContextInput = ContextPart | readonly ContextPart[];

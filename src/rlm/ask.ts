@@ -1,0 +1,146 @@
+/** Answers one question over one corpus: describe, scout, open the sandbox, loop, cite. The root run and each child come here. */
+import { traced } from "../core/call-model.ts";
+import { BudgetError } from "../core/errors.ts";
+import type { FinalAnswer, GuestContext, SandboxSession } from "../core/sandbox.ts";
+import { createBindings } from "./bindings.ts";
+import { solveChildOf } from "./children.ts";
+import { citationsIn } from "./citations.ts";
+import { promptFacts } from "./facts.ts";
+import { asSet } from "./grant.ts";
+import { RootHistory } from "./history.ts";
+import { draft, limitsLine, runLoop, type LoopOutcome } from "./loop.ts";
+import type { AskOutcome } from "./outcome.ts";
+import type { Problem } from "./problem.ts";
+import { firstMessage, systemPrompt } from "./prompts.ts";
+import { scout } from "./scout.ts";
+
+/** Throws ModelError where the root LM fails for good, and SandboxError. Sub-calls that fail are the root LM's business. */
+export async function ask(problem: Problem): Promise<AskOutcome> {
+  const { scope, grant } = problem;
+  const startedAt = Date.now();
+  const end = (status: string, outcome: Partial<AskOutcome>, error?: unknown): void =>
+    scope.emit({
+      type: "run-end",
+      status,
+      answer: outcome.answer ?? "",
+      citations: (outcome.citations ?? []).map((citation) => ({ ...citation })),
+      usage: grant.whole.usage,
+      costUsd: grant.whole.costUsd,
+      durationMs: Date.now() - startedAt,
+      ...(error !== undefined && { error: traced(error) }),
+    });
+  try {
+    const outcome = await solve(problem);
+    end(outcome.status, outcome, outcome.status === "partial" ? outcome.limit : undefined);
+    return outcome;
+  } catch (error) {
+    end("failed", {}, error);
+    throw error;
+  }
+}
+
+async function solve(problem: Problem): Promise<AskOutcome> {
+  const { query, corpus, scope, cast, settings } = problem;
+  const model = cast.rootModel(scope.depth);
+  // Described before anything is looked up: a search counts characters that are estimates until then, and the prompt of a
+  // resumed run must be the same, byte for byte.
+  const description = corpus.describe();
+  scope.emit({
+    type: "run-start",
+    query,
+    corpus: { kind: description.kind, documents: description.documents, bytes: description.bytes },
+    settings: { ...settings },
+  });
+  const facts = promptFacts(problem, model, description);
+  const notes = new Set<string>();
+  let history: RootHistory | undefined;
+  let turn = 1;
+  const state = {
+    notes,
+    turnText: (n: number) => history?.textOf(n),
+    turnsLeft: () => settings.maxIterations - turn,
+  };
+  const closing = new AbortController();
+  const opened = cast.sandbox.open({
+    context: guestContext(problem, description.single),
+    call: createBindings(problem, state, solveChildOf(problem, ask)),
+    limits: { memoryMb: settings.memoryMb },
+    tools: cast.tools,
+    signal: closing.signal,
+  });
+  let session: SandboxSession | undefined;
+  try {
+    const labels = settings.phase0 ? await untilAborted(scout(corpus, query, scope.signal), opened) : [];
+    history = new RootHistory(systemPrompt(facts), firstMessage(facts, query, labels, limitsLine(problem)));
+    session = await opened;
+    scope.signal.throwIfAborted();
+    const loop = await runLoop({
+      ...{ problem, model, session, history, outputCharacters: facts.outputCharacters },
+      takeNotes: () => takeAll(notes),
+      onTurn: (now) => void (turn = now),
+    });
+    return await concluded(problem, loop);
+  } catch (error) {
+    if (!scope.signal.aborted) throw error;
+    return await stopped(problem, session);
+  } finally {
+    closing.abort();
+    await opened.then((open) => open.close()).catch(ignoreUnopened);
+  }
+}
+
+/** Ends with a failure of the sandbox at once: nobody should wait for a search whose run can't go on. */
+async function untilAborted<Value>(work: Promise<Value>, opened: Promise<unknown>): Promise<Value> {
+  const failed = opened.then(() => new Promise<never>(() => {}));
+  return await Promise.race([work, failed]);
+}
+
+function ignoreUnopened(): void {
+  // It never opened or its process is gone; `solve` has thrown why.
+}
+
+async function concluded(problem: Problem, loop: LoopOutcome): Promise<AskOutcome> {
+  const given = await answerOf(problem, loop.final);
+  return loop.status === "answered"
+    ? { status: "answered", ...given }
+    : { status: "partial", ...given, limit: asSet(loop.limit, problem.grant) };
+}
+
+/** The run was cancelled or its time is up: what the root LM had drafted is saved. */
+async function stopped(problem: Problem, session: SandboxSession | undefined): Promise<AskOutcome> {
+  const given = await answerOf(problem, session && (await draft({ session })));
+  const reason: unknown = problem.scope.signal.reason;
+  return reason instanceof BudgetError
+    ? { status: "partial", ...given, limit: reason }
+    : { status: "cancelled", ...given };
+}
+
+async function answerOf(
+  { corpus }: Problem,
+  final: FinalAnswer | undefined,
+): Promise<Pick<AskOutcome, "answer" | "value" | "citations">> {
+  if (!final) return { answer: "", citations: [] };
+  const citations = await citationsIn(final.text, corpus);
+  return { answer: final.text, ...(final.json !== undefined && { value: final.json }), citations };
+}
+
+function guestContext({ corpus, settings, cast }: Problem, isSingle: boolean): GuestContext {
+  const isEager =
+    corpus.bytes <= Math.min(settings.eagerBytes, cast.sandbox.eagerBytes ?? settings.eagerBytes);
+  const load = async (index: number): Promise<Uint8Array> => {
+    const document = corpus.documents[index];
+    if (!document) throw new Error(`There is no document at ${index}.`);
+    return corpus.load(document.id, document.start);
+  };
+  return {
+    shape: isSingle ? "text" : "documents",
+    documents: corpus.documents,
+    load: isEager ? load : undefined,
+  };
+}
+
+function takeAll(notes: Set<string>): readonly string[] {
+  const taken = [...notes];
+  notes.clear();
+  return taken;
+}
