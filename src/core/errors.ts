@@ -107,7 +107,15 @@ export class BudgetError extends UnabridgedError {
 }
 
 export type StoreErrorCode =
-  "unavailable" | "busy" | "newer_schema" | "not_found" | "version_conflict" | "disk_full" | "corrupt";
+  | "unavailable"
+  | "busy"
+  | "newer_schema"
+  | "not_found"
+  | "version_conflict"
+  | "key_conflict"
+  | "invalid_context"
+  | "disk_full"
+  | "corrupt";
 
 /** What is stored cannot be read or written. */
 export class StoreError extends UnabridgedError {

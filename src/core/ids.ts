@@ -8,6 +8,14 @@ type Id<Prefix extends string> = string & { readonly [brand]: Prefix };
 export type RunId = Id<"run">;
 /** One model call, unique in the store. */
 export type CallId = Id<"call">;
+/** A conversation, by the name its owner gave it, or by a new id. */
+export type ConversationId = Id<"conversation">;
+/** A message, short because models read it: "m12" is the twelfth that its conversation was given, on any branch. */
+export type MessageId = Id<"m">;
+/** A summary, by the hash of what it says of what. */
+export type SummaryId = Id<"sum">;
+/** Bytes kept beside the messages, by their SHA-256. */
+export type BlobId = Id<"blob">;
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -23,6 +31,28 @@ export function newCallId(nowMs: number = Date.now()): CallId {
 /** Accepts a run id as typed by a person or read from a database. */
 export function asRunId(text: string): RunId {
   return text as RunId;
+}
+
+export function newConversationId(nowMs: number = Date.now()): ConversationId {
+  return `chat_${sortableId(nowMs)}` as ConversationId;
+}
+
+/** Accepts a conversation's name as a person chose it. */
+export function asConversationId(text: string): ConversationId {
+  return text as ConversationId;
+}
+
+/** Accepts the id of a message as a model or a person wrote it, or as read from a database. */
+export function asMessageId(text: string): MessageId {
+  return text as MessageId;
+}
+
+export function asSummaryId(text: string): SummaryId {
+  return text as SummaryId;
+}
+
+export function asBlobId(text: string): BlobId {
+  return text as BlobId;
 }
 
 function sortableId(nowMs: number): string {
