@@ -27,6 +27,8 @@ export type TraceEventBody =
       readonly corpus: JsonObject;
       readonly settings: JsonObject;
     }
+  /** While a large context is being opened. */
+  | { readonly type: "corpus-progress"; readonly documents: number; readonly bytes: number }
   | { readonly type: "turn-start"; readonly turn: number }
   | {
       readonly type: "model-start";

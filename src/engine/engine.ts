@@ -1,0 +1,87 @@
+/** The library's front door: what asks, what resumes, what is stored. It hands the parts of the program to one another. */
+import { ConfigError } from "../core/errors.ts";
+import { asRunId, newRunId } from "../core/ids.ts";
+import { Run } from "../core/run.ts";
+import type { RunStore } from "../core/store.ts";
+import { askRun, type AskOptions, type AskRequest, type AskResult } from "./ask-run.ts";
+import { checkLimits, type RunLimits } from "./limits.ts";
+import type { EngineParts } from "./parts.ts";
+import { readRecipe } from "./recipe.ts";
+
+export interface EngineDefaults {
+  /** Of every run, unless the run sets its own. */
+  readonly limits: RunLimits;
+}
+
+export class Engine {
+  readonly #parts: EngineParts;
+  readonly #limits: RunLimits;
+  readonly #closing = new AbortController();
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  /** Throws ConfigError "invalid_option" where a limit is none. */
+  constructor(parts: EngineParts, { limits }: EngineDefaults) {
+    checkLimits(limits);
+    this.#parts = parts;
+    this.#limits = limits;
+  }
+
+  /**
+   * Answers a question over a context of any size. Iterate the run for its events, or await `result()`, which rejects with
+   * ConfigError (the request can't be carried out as it is), ModelError (the root LM failed for good), SandboxError or
+   * StoreError. A reached limit and a cancellation are results, not errors.
+   */
+  ask(request: AskRequest, options: AskOptions = {}): Run<AskResult> {
+    const runId = options.resume === undefined ? newRunId() : asRunId(options.resume);
+    return new Run(runId, async (watch) => {
+      if (this.#closing.signal.aborted)
+        throw new ConfigError("invalid_option", "The engine is closed. Create another one.");
+      const ends = [this.#closing.signal, ...(options.signal ? [options.signal] : [])];
+      const limits = { ...this.#limits, ...options.limits };
+      const all = { ...options, limits, signal: AbortSignal.any(ends) };
+      const result = askRun(this.#parts, runId, request, all, watch);
+      this.#underWay.add(result);
+      return await result.finally(() => this.#underWay.delete(result));
+    });
+  }
+
+  /**
+   * Goes on with a run whose context was files or an earlier answer, with the limits it had unless others are given. What it
+   * has paid for is replayed at no cost. Rejects with StoreError "not_found" where there is no such run.
+   */
+  resume(runId: string, options: Omit<AskOptions, "resume"> = {}): Run<AskResult> {
+    return new Run(asRunId(runId), async (watch) => {
+      const { runs } = await this.#parts.store();
+      const stored = await runs.get(asRunId(runId));
+      const { context, limits, phase0, workingFolder } = readRecipe(stored);
+      const run = this.ask(
+        { query: stored.query, context },
+        { phase0, workingFolder, ...options, limits: { ...limits, ...options.limits }, resume: runId },
+      );
+      const result = run.result();
+      // The iteration below throws the same failure; whichever is awaited first must not leave the other unhandled.
+      result.catch(() => {});
+      for await (const event of run) watch(event);
+      return result;
+    });
+  }
+
+  /** What is stored of all runs. */
+  get runs(): Pick<RunStore, "list" | "get" | "events"> {
+    const store = this.#parts.store;
+    return {
+      list: async (options) => (await store()).runs.list(options),
+      get: async (runId) => (await store()).runs.get(runId),
+      async *events(runId) {
+        yield* (await store()).runs.events(runId);
+      },
+    };
+  }
+
+  /** Cancels what is under way, lets it record its end, and ends the processes of the sandbox. */
+  async close(): Promise<void> {
+    this.#closing.abort(new DOMException("The engine was closed.", "AbortError"));
+    await Promise.allSettled(this.#underWay);
+    await this.#parts.close();
+  }
+}

@@ -1,0 +1,40 @@
+/** What the engine is made of. `setup` fills it with the built-in adapters; a caller may put in his own. */
+import type { ContextInput, DocumentInput } from "../core/context.ts";
+import type { Corpus, Span } from "../core/corpus.ts";
+import type { Model } from "../core/model.ts";
+import type { Sandbox } from "../core/sandbox.ts";
+import type { Store } from "../core/store.ts";
+
+export interface EngineParts {
+  /** Found on first use; the same ones afterwards. Throws ConfigError where a model was asked for and there is no way to it. */
+  models(): Promise<EngineModels>;
+  /** Made on first use, the same one afterwards. */
+  sandbox(): Sandbox;
+  store(): Promise<Store>;
+  /** Ends what was made of these. */
+  close(): Promise<void>;
+  openCorpus(input: ContextInput, options: OpenOptions): Promise<Corpus>;
+  sliceCorpus(from: Corpus, parts: readonly (Span | DocumentInput)[], options: SliceOptions): Promise<Corpus>;
+}
+
+export interface EngineModels {
+  readonly model: Model;
+  readonly subModel: Model;
+  /** The root models of depth 1, 2 and so on; the last one holds for what is deeper. @default the sub-model */
+  readonly modelsByDepth: readonly Model[] | undefined;
+  /** What the user should know about the choice. */
+  readonly notices: readonly string[];
+}
+
+export interface OpenOptions {
+  readonly signal: AbortSignal;
+  /** What paths are relative to. */
+  readonly cwd: string;
+  readonly binary?: "skip" | "refuse";
+  readonly onProgress: (progress: { readonly documents: number; readonly bytes: number }) => void;
+}
+
+export interface SliceOptions {
+  readonly signal: AbortSignal;
+  readonly nextDocumentId: () => string;
+}
