@@ -133,16 +133,17 @@ export interface Blob {
 /** Parent of the first message of every conversation. */
 export const rootHash: string = "0".repeat(64);
 
-/** Hash of what was said: the message as JSON text, what came verbatim, and metadata. */
+/** Hash of what was given: the message and its metadata as JSON text, what came verbatim, its blobs. */
 export function contentHash(content: {
   readonly message: string;
   readonly verbatim: string | undefined;
   readonly metadata: string | undefined;
+  readonly blobs: readonly string[];
 }): string {
-  const { message, verbatim, metadata } = content;
+  const { message, verbatim, metadata, blobs } = content;
   // Plain content, which most is, is hashed as it is stored, so that any program can check it.
-  if (verbatim === undefined && metadata === undefined) return sha256(message);
-  return sha256(JSON.stringify([message, verbatim ?? null, metadata ?? null]));
+  if (verbatim === undefined && metadata === undefined && blobs.length === 0) return sha256(message);
+  return sha256(JSON.stringify([message, verbatim ?? null, metadata ?? null, blobs]));
 }
 
 /** Covers a message, its place and, through the parent, everything before it. */

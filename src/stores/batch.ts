@@ -1,10 +1,15 @@
 /** What crosses between the threads of a store, and how one batch of it becomes one transaction. */
 import type { DatabaseSync } from "node:sqlite";
 import { storeFailure } from "./failure.ts";
-import type { NamedOperation, OpenSchema } from "./schema.ts";
+import type { DatabaseName, NamedOperation, OpenSchema } from "./schema.ts";
 
 /** An operation's name and its arguments. */
 export type Call = readonly [name: string, ...values: readonly unknown[]];
+
+export interface WorkerData {
+  readonly name: DatabaseName;
+  readonly path: string;
+}
 
 export type ToWorker = readonly Call[] | "close";
 

@@ -1,9 +1,9 @@
-/** The calling thread's end of a store: gathers calls into batches for the worker. It knows no SQL and no table. */
+/** The calling thread's end of a database: gathers calls into batches for the worker. It knows no SQL and no table. */
 import { Worker } from "node:worker_threads";
 import { StoreError } from "../core/errors.ts";
 import type { StoreErrorCode } from "../core/errors.ts";
-import type { Call, Failure, FromWorker, Outcome, ToWorker } from "./batch.ts";
-import type { Operations } from "./schema.ts";
+import type { Call, Failure, FromWorker, Outcome, ToWorker, WorkerData } from "./batch.ts";
+import type { DatabaseName, Operations } from "./schema.ts";
 
 /** Keeps a transaction to some milliseconds, so that a read behind it does not wait for long. */
 const batchCalls = 256;
@@ -15,7 +15,7 @@ type Result<F> = F extends (...values: never[]) => infer Value ? Value : never;
  * Contract: calls are carried out in the order in which they were made. One batch is with the worker at a time;
  * what is called meanwhile makes up the next one, so that many small writes share a commit.
  */
-export class Channel {
+export class Channel<Name extends DatabaseName = "unabridged"> {
   readonly #worker: Worker;
   readonly #path: string;
   #waiting: Pending[] = [];
@@ -27,16 +27,16 @@ export class Channel {
   #broken: StoreError | undefined;
 
   /** Starts the worker and resolves once it has the database open. Throws StoreError. */
-  static async open(path: string): Promise<Channel> {
+  static async open<Name extends DatabaseName>(name: Name, path: string): Promise<Channel<Name>> {
     // A plain build has this file and the worker as .js, a checkout has both as .ts.
     const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
     const worker = new Worker(new URL(file, import.meta.url), {
       name: "store",
-      workerData: path,
+      workerData: { name, path } satisfies WorkerData,
       // Node 22 warns of its SQLite on each start. The caller's own warnings stay on.
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
-    const channel = new Channel(worker, path);
+    const channel = new Channel<Name>(worker, path);
     await channel.#opened;
     return channel;
   }
@@ -52,17 +52,17 @@ export class Channel {
     worker.on("exit", () => this.#fail(broken(path)));
   }
 
-  call<Part extends keyof Operations, Name extends keyof Operations[Part] & string>(
+  call<Part extends keyof Operations[Name] & string, Operation extends keyof Operations[Name][Part] & string>(
     part: Part,
-    name: Name,
-    ...values: Arguments<Operations[Part][Name]>
-  ): Promise<Result<Operations[Part][Name]>> {
+    operation: Operation,
+    ...values: Arguments<Operations[Name][Part][Operation]>
+  ): Promise<Result<Operations[Name][Part][Operation]>> {
     const refusal = (this.#closing && closed(this.#path)) ?? this.#broken;
     if (refusal) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       // The worker runs the operation of this very name, so its value is of that operation's type.
-      const succeed = (value: unknown): void => resolve(value as Result<Operations[Part][Name]>);
-      this.#waiting.push({ call: [`${part}.${name}`, ...values], succeed, fail: reject });
+      const succeed = (value: unknown): void => resolve(value as Result<Operations[Name][Part][Operation]>);
+      this.#waiting.push({ call: [`${part}.${operation}`, ...values], succeed, fail: reject });
       this.#schedule();
     });
   }

@@ -1,22 +1,37 @@
-/** The parts of the database in the order in which their tables are made, with all their operations by name. */
+/** The databases with their parts, in the order in which tables are made, and all their operations by name. */
 import type { DatabaseSync } from "node:sqlite";
 import { answersPart } from "./parts/answers.ts";
 import type { AnswerOperations } from "./parts/answers.ts";
+import { jobsPart } from "./parts/jobs.ts";
+import type { JobOperations } from "./parts/jobs.ts";
 import type { Migration, OpenPart, Part } from "./parts/part.ts";
 import { runsPart } from "./parts/runs.ts";
 import type { RunOperations } from "./parts/runs.ts";
 import { openTexts, textMigrations, textsAbout } from "./parts/texts.ts";
 
-/** Everything the worker can be asked to do: what a new part adds its operations to. */
+/** Everything a worker can be asked to do, by database and part: what a new part adds its operations to. */
 export interface Operations {
-  readonly runs: RunOperations;
-  readonly answers: AnswerOperations;
+  readonly unabridged: {
+    readonly runs: RunOperations;
+    readonly answers: AnswerOperations;
+  readonly jobs: JobOperations;
+  };
+  /** Conversations, kept whole. */
+  readonly conversations: Readonly<Record<never, never>>;
 }
 
-const parts: { readonly [Name in keyof Operations]: Part<Operations[Name]> } = {
-  runs: runsPart,
-  answers: answersPart,
+/** Each is a file of its own, "unabridged.db" and "conversations.db", with a thread of its own. */
+export type DatabaseName = keyof Operations;
+
+type Parts<Name extends DatabaseName> = {
+  readonly [Key in keyof Operations[Name]]: Operations[Name][Key] extends object
+    ? Part<Operations[Name][Key]>
+    : never;
 };
+
+const unabridged: Parts<"unabridged"> = { runs: runsPart, answers: answersPart };
+
+const conversations: Parts<"conversations"> = {};
 
 export interface PartOfSchema {
   readonly name: string;
@@ -24,12 +39,14 @@ export interface PartOfSchema {
   readonly migrations: readonly Migration[];
 }
 
-export const schema: readonly PartOfSchema[] = [
-  { name: "texts", about: textsAbout, migrations: textMigrations },
-  ...Object.values(parts),
-];
+export function schemaOf(name: DatabaseName): readonly PartOfSchema[] {
+  const parts = Object.values<PartOfSchema>(name === "unabridged" ? unabridged : conversations);
+  return [{ name: "texts", about: textsAbout, migrations: textMigrations }, ...parts];
+}
 
-export const migrations: readonly Migration[] = schema.flatMap((part) => part.migrations);
+export function migrationsOf(name: DatabaseName): readonly Migration[] {
+  return schemaOf(name).flatMap((part) => part.migrations);
+}
 
 export interface NamedOperation {
   readonly writes: boolean;
@@ -43,9 +60,9 @@ export interface OpenSchema {
   forget(): void;
 }
 
-export function openSchema(database: DatabaseSync): OpenSchema {
+export function openSchema(database: DatabaseSync, name: DatabaseName): OpenSchema {
   const texts = openTexts(database);
-  const open = [namedPart(parts.runs), namedPart(parts.answers)];
+  const open = name === "unabridged" ? [namedPart(unabridged.runs), namedPart(unabridged.answers)] : [];
   return {
     operations: new Map(open.flatMap((part) => part.operations)),
     forget: () => open.forEach((part) => part.forget()),

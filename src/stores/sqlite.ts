@@ -8,6 +8,7 @@ import type { ModelReply } from "../core/model.ts";
 import type { AnswerStore, RunStore, Store, StoredRun } from "../core/store.ts";
 import type { TraceEvent } from "../core/trace.ts";
 import { Channel } from "./channel.ts";
+import { jobStore } from "./jobs.ts";
 import type { EventPage, EventPlace, RunRecord } from "./parts/runs.ts";
 
 export interface SqliteOptions {
@@ -21,11 +22,11 @@ export interface SqliteOptions {
  * Does not keep the process alive while nothing is waiting; `close` carries out what was called. Throws StoreError.
  */
 export async function sqlite(options: SqliteOptions): Promise<Store> {
-  const channel = await Channel.open(join(options.directory, "unabridged.db"));
-  return { runs: runStore(channel), answers: answerStore(channel), close: () => channel.close() };
+  const channel = await Channel.open("unabridged", join(options.directory, "unabridged.db"));
+  return { runs: runStore(channel), answers: answerStore(channel), jobs: jobStore(channel), close: () => channel.close() };
 }
 
-function runStore(channel: Channel): RunStore {
+function runStore(channel: Channel<"unabridged">): RunStore {
   return {
     async create(run) {
       const { id, at, fingerprint } = run;
@@ -74,7 +75,7 @@ function runStore(channel: Channel): RunStore {
   };
 }
 
-function answerStore(channel: Channel): AnswerStore {
+function answerStore(channel: Channel<"unabridged">): AnswerStore {
   return {
     async find(requestHash, ordinal, scope) {
       const found = await channel.call(

@@ -1,17 +1,18 @@
 /** The one thread that touches the database: takes batches of calls, answers each with its outcomes. */
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { failureOf, runBatch } from "./batch.ts";
-import type { FromWorker, ToWorker } from "./batch.ts";
+import type { FromWorker, ToWorker, WorkerData } from "./batch.ts";
 import { openDatabase } from "./database.ts";
-import { migrations, openSchema } from "./schema.ts";
+import { migrationsOf, openSchema } from "./schema.ts";
 
 const port = parentPort;
 if (isMainThread || !port) throw new Error("This file is the store's worker and can't be run by itself.");
 
-const path = String(workerData);
+// The channel gives it.
+const { name, path } = workerData as WorkerData;
 try {
-  const database = openDatabase(path, migrations);
-  const schema = openSchema(database);
+  const database = openDatabase(path, migrationsOf(name));
+  const schema = openSchema(database, name);
   port.on("message", (message: ToWorker) => {
     if (message === "close") {
       database.close();
