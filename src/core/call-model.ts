@@ -7,7 +7,7 @@ import { isUnabridgedError, ModelError, messageOf } from "./errors.ts";
 import { newCallId, type CallId } from "./ids.ts";
 import { canonicalJson, sha256 } from "./json.ts";
 import { textOfMessage } from "./message.ts";
-import type { Model, ModelReply, ModelRequest } from "./model.ts";
+import type { CacheHints, Model, ModelReply, ModelRequest } from "./model.ts";
 import type { RunScope } from "./scope.ts";
 import type { StoredAnswer } from "./store.ts";
 import { estimateTokens } from "./tokens.ts";
@@ -20,6 +20,7 @@ export interface CallOptions {
   readonly stream?: boolean;
   /** Ends this call alone. @default the run's signal */
   readonly signal?: AbortSignal;
+  readonly cache?: CacheHints;
 }
 
 /**
@@ -210,6 +211,7 @@ async function callOnce(call: Call, request: ModelRequest): Promise<ModelReply> 
   try {
     const reply = await model.generate(request, {
       signal: AbortSignal.any([signal, silence.signal]),
+      ...(options.cache && { cache: options.cache }),
       ...(options.stream && {
         onDelta: ({ type, text }) => {
           silence.restart();

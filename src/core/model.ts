@@ -30,6 +30,21 @@ export interface Model {
 export interface GenerateOptions {
   readonly signal: AbortSignal;
   readonly onDelta?: (delta: ModelDelta) => void;
+  readonly cache?: CacheHints;
+}
+
+/** For the provider's prompt cache. Hints change what a call costs, never what it answers, so no request holds them. */
+export interface CacheHints {
+  /** Requests with the same key share most of their beginning: a provider may send them to the same machine. */
+  readonly key: string;
+  /** Ends of beginnings that later requests will share, in order; at most four. */
+  readonly breakpoints: readonly CacheBreakpoint[];
+}
+
+export interface CacheBreakpoint {
+  /** Index of the last message of the beginning. */
+  readonly after: number;
+  readonly lifetime: "5m" | "1h";
 }
 
 export interface ModelDelta {

@@ -95,6 +95,33 @@ export type TraceEventBody =
       readonly found: number;
       readonly durationMs: number;
     }
+  | {
+      readonly type: "compaction-start";
+      readonly reason: string;
+      /** Positions that get labels, both ends included. */
+      readonly first: number;
+      readonly last: number;
+      readonly tokens: number;
+    }
+  | {
+      readonly type: "compaction-end";
+      readonly reason: string;
+      readonly status: "swapped" | "outdated" | "failed";
+      readonly tokensBefore: number;
+      readonly tokensAfter: number;
+      /** Labels that had to be made without a model. */
+      readonly deterministic: number;
+      readonly durationMs: number;
+    }
+  | { readonly type: "tool-start"; readonly toolCallId: string; readonly name: string; readonly input: Json }
+  | {
+      readonly type: "tool-end";
+      readonly toolCallId: string;
+      readonly name: string;
+      readonly output: Json;
+      readonly isError: boolean;
+      readonly durationMs: number;
+    }
   | { readonly type: "feedback"; readonly turn: number; readonly reason: string; readonly text: string }
   | { readonly type: "notice"; readonly text: string }
   | {

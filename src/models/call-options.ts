@@ -13,7 +13,7 @@ import type {
 import type { Json, JsonObject } from "../core/json.ts";
 import { isPlainObject } from "../core/json.ts";
 import type { AssistantPart, FilePart, Message, TextPart, ToolResultPart } from "../core/message.ts";
-import type { ModelRequest } from "../core/model.ts";
+import type { CacheHints, ModelRequest } from "../core/model.ts";
 
 /**
  * A schema is only sent where the provider enforces schemas: elsewhere "JSON mode" fails on half of the servers, and
@@ -22,12 +22,21 @@ import type { ModelRequest } from "../core/model.ts";
 export function callOptions(
   request: ModelRequest,
   signal: AbortSignal,
-  { structuredOutputs, extra }: { structuredOutputs: boolean; extra: SharedV4ProviderOptions | undefined },
+  {
+    structuredOutputs,
+    extra,
+    cache,
+  }: {
+    structuredOutputs: boolean;
+    extra: SharedV4ProviderOptions | undefined;
+    cache?: CacheHints | undefined;
+  },
 ): LanguageModelV4CallOptions {
   const schema = structuredOutputs && request.output ? objectSchema(request.output.schema) : undefined;
-  const providerOptions = merge(extra, schema === undefined ? undefined : strictness(schema));
+  const keyed = cache === undefined ? extra : merge(extra, { openai: { promptCacheKey: cache.key } });
+  const providerOptions = merge(keyed, schema === undefined ? undefined : strictness(schema));
   return {
-    prompt: toPrompt(request.messages),
+    prompt: toPrompt(request.messages, cache),
     abortSignal: signal,
     ...(providerOptions !== undefined && { providerOptions }),
     ...(request.maxOutputTokens !== undefined && { maxOutputTokens: request.maxOutputTokens }),
@@ -94,13 +103,21 @@ function isStrict(schema: unknown): boolean {
   return Object.values(schema).every(isStrict);
 }
 
-function toPrompt(messages: readonly Message[]): LanguageModelV4Prompt {
-  return messages.map((message) => {
+function toPrompt(messages: readonly Message[], cache: CacheHints | undefined): LanguageModelV4Prompt {
+  return messages.flatMap((message, index) => {
     const converted = toMessage(message);
-    return message.opaque === undefined
-      ? converted
-      : { ...converted, providerOptions: toOptions(message.opaque) };
+    // A message with nothing in it, for instance of a reply that was broken off, is refused by several vendors.
+    if (converted.content.length === 0) return [];
+    const own = message.opaque === undefined ? undefined : toOptions(message.opaque);
+    const providerOptions = merge(own, breakpointAt(index, cache));
+    return [providerOptions === undefined ? converted : { ...converted, providerOptions }];
   });
+}
+
+/** Only Anthropic wants to be told where; the others find common beginnings by themselves. */
+function breakpointAt(index: number, cache: CacheHints | undefined): SharedV4ProviderOptions | undefined {
+  const breakpoint = cache?.breakpoints.find(({ after }) => after === index);
+  return breakpoint && { anthropic: { cacheControl: { type: "ephemeral", ttl: breakpoint.lifetime } } };
 }
 
 function toMessage(message: Message): LanguageModelV4Message {
@@ -110,7 +127,9 @@ function toMessage(message: Message): LanguageModelV4Message {
     case "user":
       return {
         role: "user",
-        content: message.content.map((part) => (part.type === "text" ? toText(part) : toFile(part))),
+        content: message.content
+          .filter(isNotEmpty)
+          .map((part) => (part.type === "text" ? toText(part) : toFile(part))),
       };
     case "assistant":
       return { role: "assistant", content: toAssistantContent(message.content) };
@@ -128,7 +147,7 @@ type AssistantContent = Extract<LanguageModelV4Message, { role: "assistant" }>["
 function toAssistantContent(parts: readonly AssistantPart[]): AssistantContent {
   const callsTools = parts.some((part) => part.type === "tool-call");
   const content: AssistantContent = [];
-  for (const part of parts) {
+  for (const part of parts.filter(isNotEmpty)) {
     if (part.type === "text") content.push(toText(part));
     else if (part.type === "file") content.push(toFile(part));
     else if (part.type === "tool-call") {
@@ -139,6 +158,10 @@ function toAssistantContent(parts: readonly AssistantPart[]): AssistantContent {
     }
   }
   return content;
+}
+
+function isNotEmpty(part: AssistantPart): boolean {
+  return part.type !== "text" || part.text !== "";
 }
 
 function toText(part: TextPart): LanguageModelV4TextPart {

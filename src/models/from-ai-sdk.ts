@@ -5,7 +5,7 @@ import type {
   LanguageModelV4CallOptions,
   SharedV4ProviderOptions,
 } from "@ai-sdk/provider";
-import type { GenerateOptions, Model, ModelReply, ModelRequest } from "../core/model.ts";
+import type { CacheHints, GenerateOptions, Model, ModelReply, ModelRequest } from "../core/model.ts";
 import type { Price } from "../core/usage.ts";
 import { callOptions, isWrapped } from "./call-options.ts";
 import { toModelError, type CallPlace } from "./model-failure.ts";
@@ -51,7 +51,8 @@ export interface LazyModelFacts extends ModelFacts {
   readonly keySource?: string | undefined;
   readonly apiKey?: string | undefined;
   /** What this provider is told with each request besides the request. */
-  readonly providerOptions?: ((request: ModelRequest) => SharedV4ProviderOptions) | undefined;
+  readonly providerOptions?:
+    ((request: ModelRequest, cache: CacheHints | undefined) => SharedV4ProviderOptions) | undefined;
 }
 
 /** A model whose provider package is only loaded by its first call. */
@@ -74,7 +75,7 @@ export function lazyModel(load: () => Promise<AiSdkModel>, facts: LazyModelFacts
       try {
         loading ??= load().then(asVersion4);
         const model = await loading;
-        const extra = facts.providerOptions?.(request);
+        const extra = facts.providerOptions?.(request, options.cache);
         return await call(model, request, options, { structuredOutputs, extra });
       } catch (error) {
         if (options.signal.aborted) throw options.signal.reason;
@@ -87,10 +88,10 @@ export function lazyModel(load: () => Promise<AiSdkModel>, facts: LazyModelFacts
 async function call(
   model: LanguageModelV4,
   request: ModelRequest,
-  { signal, onDelta }: GenerateOptions,
+  { signal, onDelta, cache }: GenerateOptions,
   { structuredOutputs, extra }: { structuredOutputs: boolean; extra: SharedV4ProviderOptions | undefined },
 ): Promise<ModelReply> {
-  const options = callOptions(request, signal, { structuredOutputs, extra });
+  const options = callOptions(request, signal, { structuredOutputs, extra, cache });
   const wrapped = structuredOutputs && request.output !== undefined && isWrapped(request.output.schema);
   if (onDelta === undefined) {
     return replyOf(await unlessAborted(model.doGenerate(options), signal), request, wrapped);

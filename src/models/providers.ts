@@ -2,7 +2,7 @@
 import type { SharedV4ProviderOptions } from "@ai-sdk/provider";
 import { ConfigError } from "../core/errors.ts";
 import { sha256 } from "../core/json.ts";
-import type { Model, ModelRequest } from "../core/model.ts";
+import type { CacheHints, Model, ModelRequest } from "../core/model.ts";
 import { isReasoningFamily, knownModel, vendorOf } from "./catalogue.ts";
 import { lazyModel, type AiSdkModel, type LazyModelFacts, type ModelFacts } from "./from-ai-sdk.ts";
 
@@ -90,7 +90,10 @@ interface VendorFacts {
   readonly baseUrl: string;
   readonly variable: string;
   readonly structuredOutputs: boolean;
-  readonly providerOptions?: (request: ModelRequest) => SharedV4ProviderOptions;
+  readonly providerOptions?: (
+    request: ModelRequest,
+    cache: CacheHints | undefined,
+  ) => SharedV4ProviderOptions;
 }
 
 const vendors: Readonly<Record<"openai" | "anthropic" | "google" | "openrouter", VendorFacts>> = {
@@ -100,8 +103,8 @@ const vendors: Readonly<Record<"openai" | "anthropic" | "google" | "openrouter",
   },
   anthropic: {
     ...{ baseUrl: "https://api.anthropic.com/v1", variable: "ANTHROPIC_API_KEY", structuredOutputs: true },
-    providerOptions: (request) =>
-      goesOn(request) ? { anthropic: { cacheControl: { type: "ephemeral" } } } : {},
+    providerOptions: (request, cache) =>
+      cache === undefined && goesOn(request) ? { anthropic: { cacheControl: { type: "ephemeral" } } } : {},
   },
   google: {
     ...{

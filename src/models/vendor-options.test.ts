@@ -25,6 +25,29 @@ test("Anthropic is told to cache a conversation that goes on, and not a lone que
   assert.match(JSON.stringify(lastBody(provider)), /cache_control/);
 });
 
+test("cache hints become Anthropic's breakpoints and OpenAI's key, and nothing in the request changes", async () => {
+  await using provider = await startFakeProvider({ reply: () => "ok" });
+  const messages = [user("q"), assistant("a"), user("q2")];
+  const cache = { key: "talk", breakpoints: [{ after: 1, lifetime: "5m" as const }] };
+  const options = { signal: AbortSignal.timeout(10_000), cache };
+  const { baseUrl } = provider;
+  await anthropic({ baseUrl, apiKey: "k", id: "claude-sonnet-5-5" }).generate({ messages }, options);
+  const body = JSON.stringify(lastBody(provider));
+  assert.equal(body.split("cache_control").length, 2);
+  assert.match(body, /"text":"a","cache_control"/);
+  await openai({ baseUrl, apiKey: "k", id: "gpt-6-luna" }).generate({ messages }, options);
+  assert.equal(lastBody(provider)["prompt_cache_key"], "talk");
+});
+
+test("empty texts and messages with nothing in them are not sent", async () => {
+  await using provider = await startFakeProvider({ reply: () => "ok" });
+  const model = anthropic({ baseUrl: provider.baseUrl, apiKey: "k", id: "claude-sonnet-5-5" });
+  await ask(model, user("q"), assistant(""), user(""), user("again"));
+  const texts = JSON.stringify(lastBody(provider)["messages"]);
+  assert.doesNotMatch(texts, /"text":""/);
+  assert.match(texts, /again/);
+});
+
 test("a cost that the server reports is the cost, whole and streamed", async () => {
   const usage = { inputTokens: 10, outputTokens: 5, cost: 0.0123 };
   await using provider = await startFakeProvider({ reply: () => ({ text: "ok", usage }) });
