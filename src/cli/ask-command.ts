@@ -1,0 +1,170 @@
+/** `unabridged ask`, and with a run's id `runs resume`: one question from the command line to the answer on standard output. */
+import { z } from "zod";
+import { ConfigError } from "../core/errors.ts";
+import { asRunId } from "../core/ids.ts";
+import type { Run } from "../core/run.ts";
+import type { AskContext, AskOptions, AskResult } from "../engine/index.ts";
+import { launch, type Launched } from "../setup/launch.ts";
+import { exitCodes, reportFailure } from "./failure.ts";
+import { launchFlags, type RunFlags } from "./flags.ts";
+import { keepInput } from "./kept-input.ts";
+import type { AskFlags } from "./main.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { Progress } from "./progress.ts";
+import { showAnswer, summaryOf } from "./show-answer.ts";
+import { TraceView } from "./trace-view.ts";
+
+export async function ask(
+  question: string | undefined,
+  paths: readonly string[],
+  flags: AskFlags,
+): Promise<number> {
+  const surroundings = { workingFolder: process.cwd(), environment: process.env };
+  const wanted = flags.resume === undefined ? flags : { ...(await flagsOf(flags.resume)), ...flags };
+  const launched = await launch(launchFlags(wanted), surroundings);
+  const cancel = new AbortController();
+  const stopListening = onInterrupt(() => cancel.abort(new DOMException("Interrupted.", "AbortError")));
+  try {
+    const run = await start(launched, question, paths, wanted, cancel.signal);
+    return await follow(run, launched, flags);
+  } finally {
+    stopListening();
+    await launched.engine.close();
+  }
+}
+
+async function start(
+  { engine, homeFolder }: Launched,
+  question: string | undefined,
+  paths: readonly string[],
+  flags: AskFlags,
+  signal: AbortSignal,
+): Promise<Run<AskResult>> {
+  const options: AskOptions = {
+    signal,
+    cache: flags.cache,
+    phase0: flags.phase0,
+    binary: flags.refuseBinary ? "refuse" : "skip",
+    caller: callerOf(flags),
+  };
+  if (flags.resume !== undefined && (question === undefined || paths.length === 0)) {
+    const { phase0: _asBefore, ...others } = options;
+    return engine.resume(flags.resume, others);
+  }
+  if (question === undefined)
+    throw new ConfigError("invalid_option", 'Say what you want to know: unabridged ask "question" PATHS…');
+  const { context, workingFolder } = await contextOf(question, paths, homeFolder, signal);
+  return engine.ask(
+    { query: question, context },
+    {
+      ...options,
+      ...(flags.resume !== undefined && { resume: flags.resume }),
+      ...(workingFolder && { workingFolder }),
+    },
+  );
+}
+
+async function contextOf(
+  question: string,
+  paths: readonly string[],
+  homeFolder: string,
+  signal: AbortSignal,
+): Promise<{ context: AskContext; workingFolder?: string }> {
+  const [only] = paths;
+  if (paths.length === 1 && only?.startsWith("run:")) return { context: { run: only.slice("run:".length) } };
+  if (paths.length > 0 && !paths.includes("-")) return { context: { paths } };
+  if (process.stdin.isTTY)
+    throw new ConfigError(
+      "invalid_option",
+      `Nothing to look into: name files or folders after the question, or pipe text in. (The question was: "${question}")`,
+    );
+  const kept = await keepInput(process.stdin, homeFolder, signal);
+  if (paths.length <= 1) return { context: { paths: [kept.name] }, workingFolder: kept.folder };
+  return { context: { paths: paths.map((path) => (path === "-" ? kept.path : path)) } };
+}
+
+/** Shows a run while it goes on, then its answer on standard output and how it ended on standard error. */
+async function follow(
+  run: Run<AskResult>,
+  { models, homeFolder }: Launched,
+  flags: AskFlags,
+): Promise<number> {
+  const view = flags.trace
+    ? new TraceView(process.stderr)
+    : new Progress(process.stderr, { quiet: flags.quiet === true });
+  models().then(
+    ({ found }) => view.note(`model: ${found}`),
+    () => {
+      // The run fails with the same message.
+    },
+  );
+  let result: AskResult;
+  try {
+    for await (const event of run) view.show(event);
+    result = await run.result();
+  } catch (error) {
+    view.end();
+    const code = reportFailure(error);
+    if (!(error instanceof ConfigError)) process.stderr.write(resumeLine(run.id));
+    return code;
+  }
+  view.end();
+  const text = flags.json ? `${JSON.stringify(result, null, 2)}\n` : showAnswer(result, { homeFolder });
+  await write(process.stdout, text);
+  if (!flags.quiet) process.stderr.write(`${summaryOf(result)}\n`);
+  if (result.limit) process.stderr.write(`${result.limit.message}\n`);
+  if (result.status !== "answered") process.stderr.write(resumeLine(run.id));
+  return { answered: exitCodes.done, partial: exitCodes.limit, cancelled: exitCodes.cancelled }[
+    result.status
+  ];
+}
+
+function resumeLine(runId: string): string {
+  return `Go on with: unabridged runs resume ${runId}\n`;
+}
+
+/** An answer may be larger than a pipe takes at once. */
+function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  return new Promise((resolve, reject) => stream.write(text, (error) => (error ? reject(error) : resolve())));
+}
+
+/** What `runs resume` needs to find the same models again. Keys are never among them. */
+function callerOf({
+  model,
+  subModel,
+  baseUrl,
+  contextWindow,
+  subContextWindow,
+  sandbox,
+}: RunFlags): NonNullable<AskOptions["caller"]> {
+  const flags = { model, subModel, baseUrl, contextWindow, subContextWindow, sandbox };
+  return Object.fromEntries(
+    Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
+const keptFlags = z.object({
+  model: z.string().optional(),
+  subModel: z.string().optional(),
+  baseUrl: z.string().optional(),
+  contextWindow: z.number().optional(),
+  subContextWindow: z.number().optional(),
+  sandbox: z.enum(["wasm", "native"]).optional(),
+});
+
+/** The model flags that a run was started with: with other models its journal would fit nothing. */
+async function flagsOf(runId: string): Promise<Partial<RunFlags>> {
+  const { engine } = await launch(launchFlags({}), {
+    workingFolder: process.cwd(),
+    environment: process.env,
+  });
+  try {
+    const { recipe } = await engine.runs.get(asRunId(runId));
+    const kept = keptFlags.safeParse(recipe["caller"]);
+    return kept.success
+      ? Object.fromEntries(Object.entries(kept.data).filter(([, value]) => value !== undefined))
+      : {};
+  } finally {
+    await engine.close();
+  }
+}

@@ -1,0 +1,116 @@
+/** The command line: which commands there are. What they do is loaded only when one is called. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { addLimitFlags, addModelFlags, addSandboxFlag, type RunFlags } from "./flags.ts";
+
+/** @returns the exit code: 0 done, 1 failed, 2 usage or configuration, 3 a limit was reached, 130 cancelled */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = commands((code) => void (exitCode = code));
+  try {
+    await program.parseAsync([...argv]);
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const { reportFailure } = await import("./failure.ts");
+    return reportFailure(error);
+  }
+}
+
+function commands(exit: (code: number) => void): Command {
+  const program = new Command("unabridged")
+    .description("Answers, conversations and jobs over more text than any model's window.")
+    .version(version(), "-v, --version")
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false });
+  addAsk(program, exit);
+  addRuns(program, exit);
+  program
+    .command("doctor")
+    .description("examine this machine: what was found, what works, what to do")
+    .option("--json", "print the findings as JSON")
+    .action(async (flags: { json?: true }) =>
+      exit(await (await import("./doctor-command.ts")).doctor(flags)),
+    );
+  return program;
+}
+
+export interface AskFlags extends RunFlags {
+  readonly json?: true;
+  readonly trace?: true;
+  readonly quiet?: true;
+  readonly resume?: string;
+  readonly cache: boolean;
+  readonly phase0: boolean;
+  readonly refuseBinary?: true;
+}
+
+function addAsk(program: Command, exit: (code: number) => void): void {
+  const ask = program
+    .command("ask")
+    .summary("answer a question over text of any size")
+    .description(
+      "Answers a question over files, folders, globs, standard input, or the answer of an earlier run (run:ID). The answer goes to standard output, everything else to standard error.",
+    )
+    .argument("[question]", "what you want to know")
+    .argument("[paths...]", "files, folders and globs; - or nothing: standard input");
+  addModelFlags(ask);
+  addLimitFlags(ask);
+  addSandboxFlag(ask)
+    .option("--json", "print one JSON object: answer, status, citations, usage, costUsd, runId")
+    .option("--trace", "show every turn, cell and output on standard error")
+    .option("-q, --quiet", "no progress on standard error")
+    .option("--no-cache", "ask models again even where an earlier run has the answer")
+    .option("--no-phase0", "no look-ups of the question's rare terms before the first turn")
+    .option("--refuse-binary", "fail on a file that is no text, in place of leaving it out")
+    .option("--resume <run>", "go on with an earlier run; what it paid for is not paid again")
+    .addHelpText("after", `\nExamples:\n${examples}`)
+    .action(async (question: string | undefined, paths: string[], flags: AskFlags) =>
+      exit(await (await import("./ask-command.ts")).ask(question, paths, flags)),
+    );
+}
+
+const examples = `  unabridged ask "Which requests failed, and when did it begin?" logs/
+  unabridged ask "What notice period do the contracts have?" "contracts/**/*.md" --max-cost 0.50
+  git log -p | unabridged ask "Why was the retry logic changed?" --json`;
+
+function addRuns(program: Command, exit: (code: number) => void): void {
+  const runs = program.command("runs").description("what earlier runs asked, did and answered");
+  runs
+    .command("list", { isDefault: true })
+    .description("newest first")
+    .option("--json", "print a JSON array")
+    .option("-n, --limit <n>", "how many", "20")
+    .action(async (flags: { json?: true; limit: string }) =>
+      exit(await (await import("./runs-command.ts")).listRuns(flags)),
+    );
+  runs
+    .command("show")
+    .description("every turn, cell, output and sub-call of a run")
+    .argument("<run>")
+    .option("--json", "print its events, one JSON object a line")
+    .action(async (run: string, flags: { json?: true }) =>
+      exit(await (await import("./runs-command.ts")).showRun(run, flags)),
+    );
+  const resume = runs
+    .command("resume")
+    .description("go on with a run; what it paid for is not paid again")
+    .argument("<run>");
+  addModelFlags(resume);
+  addLimitFlags(resume);
+  addSandboxFlag(resume)
+    .option("--json", "print one JSON object")
+    .option("--trace", "show every turn, cell and output on standard error")
+    .option("-q, --quiet", "no progress on standard error")
+    .option("--no-cache", "ask models again even where another run has the answer")
+    .action(async (run: string, flags: AskFlags) =>
+      exit(await (await import("./ask-command.ts")).ask(undefined, [], { ...flags, resume: run })),
+    );
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const found = /"version":\s*"([^"]+)"/.exec(text);
+  return found?.[1] ?? "unknown";
+}

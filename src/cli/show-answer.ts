@@ -1,0 +1,47 @@
+/** An answer as a person reads it: span ids become places that an editor can open. Pure, but for the working folder. */
+import { relative } from "node:path";
+import type { AskResult } from "../engine/index.ts";
+
+/** @returns the answer with each citation as [path:line], ending in a line break */
+export function showAnswer(
+  { answer, citations }: AskResult,
+  { homeFolder }: { readonly homeFolder: string },
+): string {
+  const places = new Map(citations.map((citation) => [citation.id, placeOf(citation, homeFolder)]));
+  const text = answer.replace(/\[?\b(d\d+:\d+-\d+)\b\]?/g, (whole, id: string) => {
+    const place = places.get(id);
+    if (place === undefined) return whole;
+    const isWrapped = whole.startsWith("[") || whole.endsWith("]");
+    return isWrapped ? whole.replace(id, place) : `[${place}]`;
+  });
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+}
+
+function placeOf({ path, title, line }: AskResult["citations"][number], homeFolder: string): string {
+  if (path === undefined) return title === undefined ? `line ${line}` : `${title}, line ${line}`;
+  if (path.startsWith(homeFolder) && path.endsWith("stdin")) return `stdin:${line}`;
+  const near = relative("", path);
+  return `${near.length < path.length ? near : path}:${line}`;
+}
+
+/** One line: how it ended and what it took. */
+export function summaryOf({ status, usage, costUsd, runId }: AskResult): string {
+  const replayed = usage.replayedCalls === 0 ? "" : `, ${count(usage.replayedCalls)} replayed`;
+  const failed = usage.failedCalls === 0 ? "" : `, ${count(usage.failedCalls)} failed`;
+  return [
+    status,
+    `${count(usage.calls)} model ${usage.calls === 1 ? "call" : "calls"}${replayed}${failed}`,
+    `${count(usage.inputTokens)} tokens in, ${count(usage.outputTokens)} out`,
+    dollars(costUsd),
+    runId,
+  ].join(" · ");
+}
+
+export function dollars(costUsd: number | null): string {
+  if (costUsd === null) return "cost unknown";
+  return costUsd > 0 && costUsd < 0.01 ? `$${costUsd.toPrecision(2)}` : `$${costUsd.toFixed(2)}`;
+}
+
+export function count(n: number): string {
+  return n.toLocaleString("en-US");
+}
