@@ -18,13 +18,18 @@ function describeSchema(): string {
     "# What is stored",
     "",
     "SQLite files in the folder that `UNABRIDGED_HOME` names, else in the platform's folder for application data. They",
-    "may be read by any program while they are in use. Rows are added, never changed. The table `migrations` of a file",
+    "may be read by any program while they are in use. Rows are added, never changed, but for `jobs.db`. The table `migrations` of a file",
     "has the names of the steps that made its tables; a file with a step that this version does not know is refused.",
     "This page is written by `node scripts/schema.ts`.",
     "",
     "# unabridged.db",
     "",
     ...describeDatabase("unabridged"),
+    "# jobs.db",
+    "",
+    "Apart from the others: a job of `map` writes more in a minute than they do in a year.",
+    "",
+    ...describeDatabase("jobs"),
   ].join("\n");
 }
 

@@ -8,6 +8,8 @@ type Id<Prefix extends string> = string & { readonly [brand]: Prefix };
 export type RunId = Id<"run">;
 /** One model call, unique in the store. */
 export type CallId = Id<"call">;
+/** One `map` over one input. */
+export type JobId = Id<"job">;
 /** A conversation, by the name its owner gave it, or by a new id. */
 export type ConversationId = Id<"conversation">;
 /** A message, short because models read it: "m12" is the twelfth that its conversation was given, on any branch. */
@@ -26,6 +28,15 @@ export function newRunId(nowMs: number = Date.now()): RunId {
 
 export function newCallId(nowMs: number = Date.now()): CallId {
   return `call_${sortableId(nowMs)}` as CallId;
+}
+
+export function newJobId(nowMs: number = Date.now()): JobId {
+  return `job_${sortableId(nowMs)}` as JobId;
+}
+
+/** Accepts a job id as typed by a person or read from a database. */
+export function asJobId(text: string): JobId {
+  return text as JobId;
 }
 
 /** Accepts a run id as typed by a person or read from a database. */

@@ -1,6 +1,8 @@
 /** What keeps runs and answers beyond a process, or just for one. */
 export { storeHome } from "./home.ts";
 export type { HomeSurroundings } from "./home.ts";
+export { sqliteJobs } from "./jobs.ts";
+export { memoryJobs } from "./jobs-memory.ts";
 export { memoryStore } from "./memory.ts";
 export { sqlite } from "./sqlite.ts";
 export type { SqliteOptions } from "./sqlite.ts";

@@ -14,13 +14,16 @@ export interface Operations {
   readonly unabridged: {
     readonly runs: RunOperations;
     readonly answers: AnswerOperations;
-  readonly jobs: JobOperations;
+  };
+  /** What `map` works on. */
+  readonly jobs: {
+    readonly jobs: JobOperations;
   };
   /** Conversations, kept whole. */
   readonly conversations: Readonly<Record<never, never>>;
 }
 
-/** Each is a file of its own, "unabridged.db" and "conversations.db", with a thread of its own. */
+/** Each is a file of its own, for instance "unabridged.db", with a thread of its own. */
 export type DatabaseName = keyof Operations;
 
 type Parts<Name extends DatabaseName> = {
@@ -28,6 +31,8 @@ type Parts<Name extends DatabaseName> = {
     ? Part<Operations[Name][Key]>
     : never;
 };
+
+const jobs: Parts<"jobs"> = { jobs: jobsPart };
 
 const unabridged: Parts<"unabridged"> = { runs: runsPart, answers: answersPart };
 
@@ -40,7 +45,7 @@ export interface PartOfSchema {
 }
 
 export function schemaOf(name: DatabaseName): readonly PartOfSchema[] {
-  const parts = Object.values<PartOfSchema>(name === "unabridged" ? unabridged : conversations);
+  const parts = Object.values<PartOfSchema>({ unabridged, jobs, conversations }[name]);
   return [{ name: "texts", about: textsAbout, migrations: textMigrations }, ...parts];
 }
 
@@ -62,7 +67,12 @@ export interface OpenSchema {
 
 export function openSchema(database: DatabaseSync, name: DatabaseName): OpenSchema {
   const texts = openTexts(database);
-  const open = name === "unabridged" ? [namedPart(unabridged.runs), namedPart(unabridged.answers)] : [];
+  const open =
+    name === "jobs"
+      ? [namedPart(jobs.jobs)]
+      : name === "unabridged"
+        ? [namedPart(unabridged.runs), namedPart(unabridged.answers)]
+        : [];
   return {
     operations: new Map(open.flatMap((part) => part.operations)),
     forget: () => open.forEach((part) => part.forget()),

@@ -7,6 +7,7 @@ export {
   type Reply,
 } from "./fake-provider.ts";
 export { faults, type FakeReply, type FakeRequest } from "./fake-reply.ts";
+export { jobStoreContract, type JobStoreUnderTest } from "./contracts/job-store.ts";
 export { modelContract, type ModelContract } from "./contracts/model.ts";
 export { storeContract, type StoreUnderTest } from "./contracts/store.ts";
 export {
