@@ -4,6 +4,8 @@ Reads come in pages that are kept for a while. What would need the whole text at
 what can be done page by page (iteration, find, count, split) is done so. Regular expressions: see lazy_patterns.
 """
 
+import sys
+
 from .texts import StrType, Text, shown_as_str
 
 PAGE_CHARACTERS = 1 << 20
@@ -89,28 +91,37 @@ class LazyText(metaclass=StrType):
 
     def _window(self, start, end):
         """Characters [start, end) of this text as a plain str."""
-        return self._source.read(self._from + start, self._from + min(end, len(self)))
+        return self._source.read(self._from + start, self._from + min(end, self._length()))
 
     def _windows(self, size=PAGE_CHARACTERS, start=0, end=None):
-        end = len(self) if end is None else end
+        end = self._length() if end is None else end
         while start < end:
             yield start, self._window(start, min(start + size, end))
             start += size
 
-    def __len__(self):
+    def _length(self):
+        """What len() would say, also where that is more than an index of this interpreter holds."""
         return self._end() - self._from
 
+    def __len__(self):
+        length = self._length()
+        if length > sys.maxsize:
+            raise OverflowError(
+                f"this text has {length:,} characters, more than len() can say here; slice it all the same, up to context.end"
+            )
+        return length
+
     def __bool__(self):
-        return len(self) > 0
+        return self._length() > 0
 
     def __getitem__(self, key):
         if not isinstance(key, slice):
             index = key.__index__()
-            index += len(self) if index < 0 else 0
-            if not 0 <= index < len(self):
+            index += self._length() if index < 0 else 0
+            if not 0 <= index < self._length():
                 raise IndexError("string index out of range")
             return self._window(index, index + 1)
-        start, end, step = key.indices(len(self))
+        start, end, step = key.indices(self._length())
         if step != 1:
             return str(self[min(start, end) : max(start, end)])[::step] if step > 0 else str(self)[key]
         end = max(start, end)
@@ -123,17 +134,17 @@ class LazyText(metaclass=StrType):
             yield from window
 
     def __str__(self):
-        if len(self) > MOST_AT_ONCE:
+        if self._length() > MOST_AT_ONCE:
             raise TextTooLarge(
-                f"this text has {len(self):,} characters and stays on the host; at most {MOST_AT_ONCE:,} are fetched at once. "
+                f"this text has {self._length():,} characters and stays on the host; at most {MOST_AT_ONCE:,} are fetched at once. "
                 "Take context[a:b], iterate over context.splitlines(), or use grep() and search()."
             )
-        return self._window(0, len(self))
+        return self._window(0, self._length())
 
     def __repr__(self):
-        if len(self) <= PAGE_CHARACTERS:
+        if self._length() <= PAGE_CHARACTERS:
             return repr(str(self))
-        return f"{self._window(0, 200)!r} … ({len(self):,} characters in all, on the host)"
+        return f"{self._window(0, 200)!r} … ({self._length():,} characters in all, on the host)"
 
     def __format__(self, spec):
         return format(str(self), spec)
@@ -147,7 +158,7 @@ class LazyText(metaclass=StrType):
     def __eq__(self, other):
         if not isinstance(other, str):
             return NotImplemented
-        if len(self) != len(other):
+        if self._length() != len(other):
             return False
         return all(window == str(other[at : at + len(window)]) for at, window in self._windows())
 
@@ -158,7 +169,7 @@ class LazyText(metaclass=StrType):
         return self.find(part) >= 0
 
     def find(self, part, start=None, end=None):
-        start, end, _ = slice(start, end).indices(len(self))
+        start, end, _ = slice(start, end).indices(self._length())
         for at, window in self._windows(PAGE_CHARACTERS, start, end):
             window += self._window(at + len(window), min(end, at + len(window) + max(0, len(part) - 1)))
             found = window.find(part)
@@ -167,7 +178,7 @@ class LazyText(metaclass=StrType):
         return start if not part and start <= end else -1
 
     def rfind(self, part, start=None, end=None):
-        start, end, _ = slice(start, end).indices(len(self))
+        start, end, _ = slice(start, end).indices(self._length())
         at = end
         while at > start:
             below = max(start, at - PAGE_CHARACTERS)
@@ -184,7 +195,7 @@ class LazyText(metaclass=StrType):
         return _found(self.rfind(part, start, end))
 
     def count(self, part, start=None, end=None):
-        start, end, _ = slice(start, end).indices(len(self))
+        start, end, _ = slice(start, end).indices(self._length())
         if not part:
             return max(0, end - start) + 1
         total, at = 0, start
@@ -197,12 +208,12 @@ class LazyText(metaclass=StrType):
         return total
 
     def startswith(self, prefix, start=None, end=None):
-        start, end, _ = slice(start, end).indices(len(self))
+        start, end, _ = slice(start, end).indices(self._length())
         longest = max(map(len, prefix)) if isinstance(prefix, tuple) else len(prefix)
         return self._window(start, min(end, start + longest)).startswith(prefix)
 
     def endswith(self, suffix, start=None, end=None):
-        start, end, _ = slice(start, end).indices(len(self))
+        start, end, _ = slice(start, end).indices(self._length())
         longest = max(map(len, suffix)) if isinstance(suffix, tuple) else len(suffix)
         return self._window(max(start, end - longest), end).endswith(suffix)
 

@@ -44,7 +44,7 @@ class LazyMatch:
 
 def finditer(pattern, text, start=0, end=None):
     """Matches of a compiled pattern in a lazy text, window by window."""
-    end = len(text) if end is None else min(end, len(text))
+    end = text._length() if end is None else min(end, text._length())
     at = start
     base = start
     while base < end or base == start:
@@ -106,7 +106,7 @@ def _search(pattern, text, start=0, end=None):
 
 
 def _match(pattern, text, start=0, end=None):
-    stop = len(text) if end is None else min(end, len(text))
+    stop = text._length() if end is None else min(end, text._length())
     match = pattern.match(text._window(start, min(stop, start + WINDOW_CHARACTERS)))
     return match and LazyMatch(match, start, text)
 

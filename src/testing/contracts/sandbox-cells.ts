@@ -35,6 +35,17 @@ checks.index(False) if False in checks else "all"`;
     assert.equal(await trial.value(code), "'all'");
   });
 
+  test("the case of a large text is changed as that of a small one", async () => {
+    const text = "ΣΑΣ Straße ǅ 😀\n".repeat(120_000);
+    await using trial = await openTrial(sandbox(), { texts: [text] });
+    assert.equal(
+      await trial.value(
+        "plain = str.__str__(context)\n[getattr(context, f)() == getattr(plain, f)() for f in ('lower', 'upper', 'casefold')], len(context)",
+      ),
+      "([True, True, True], 1800000)",
+    );
+  });
+
   test("a slice of the context knows where it comes from", async () => {
     await using trial = await openTrial(sandbox(), { texts: ["0123456789"] });
     assert.equal(

@@ -48,13 +48,16 @@ export function lazyCases(sandbox: () => Sandbox): void {
     const call = async (name: string): Promise<{ characters: number } | { text: string }> =>
       name === "characters" ? { characters: 3_000_000_000 } : { text: "x".repeat(1 << 20) };
     await using trial = await openTrial(sandbox(), { lazy: true, call });
-    assert.equal(await trial.value("len(context)"), "3000000000");
+    assert.equal(
+      await trial.value("context.end, context[-2:].span"),
+      "(3000000000, 'd1:2999999998-3000000000')",
+    );
     const result = await trial.run("context + 'x'");
     assert.equal(result.status, "threw");
     assert.match(result.error.message, /context\[a:b\]/);
     assert.equal(
-      await trial.value("context[2_000_000_000:2_000_000_004].span"),
-      "'d1:2000000000-2000000004'",
+      await trial.value("context[2_500_000_000:2_500_000_004].span, bool(context)"),
+      "('d1:2500000000-2500000004', True)",
     );
   });
 
