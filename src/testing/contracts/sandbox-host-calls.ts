@@ -106,10 +106,15 @@ export function hostCallCases(sandbox: () => Sandbox): void {
     test(`calls through ${how} are under way side by side`, async () => {
       let underWay = 0;
       let most = 0;
+      const all = Promise.withResolvers<void>();
       const call = async (_name: string, args: Json): Promise<Json> => {
         const { items } = args as { items: { prompt: string }[] };
         most = Math.max(most, (underWay += items.length));
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        if (underWay === 8) all.resolve();
+        // None is answered before all have come. The timer only ends a test that has failed.
+        const timer = setTimeout(all.resolve, 3_000);
+        await all.promise;
+        clearTimeout(timer);
         underWay -= items.length;
         return { results: items.map(({ prompt }) => ({ ok: true, text: `echo ${prompt}` })) };
       };
