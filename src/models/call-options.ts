@@ -1,7 +1,6 @@
 /** Translates our request into the call options of an AI SDK model. Pure; it knows no provider. */
 import type {
   JSONSchema7,
-  JSONValue,
   LanguageModelV4CallOptions,
   LanguageModelV4FilePart,
   LanguageModelV4Message,
@@ -10,7 +9,7 @@ import type {
   LanguageModelV4ToolResultOutput,
   SharedV4ProviderOptions,
 } from "@ai-sdk/provider";
-import type { Json, JsonObject } from "../core/json.ts";
+import type { JsonObject } from "../core/json.ts";
 import { isPlainObject } from "../core/json.ts";
 import type { AssistantPart, FilePart, Message, TextPart, ToolResultPart } from "../core/message.ts";
 import type { CacheHints, ModelRequest } from "../core/model.ts";
@@ -195,7 +194,7 @@ function toOutput(part: ToolResultPart): LanguageModelV4ToolResultOutput {
   const { output, isError } = part;
   if (typeof output === "string")
     return { type: isError === true ? "error-text" : "text", value: clean(output) };
-  return { type: isError === true ? "error-json" : "json", value: toJsonValue(output) };
+  return { type: isError === true ? "error-json" : "json", value: output };
 }
 
 function toTool(tool: NonNullable<ModelRequest["tools"]>[number]) {
@@ -212,13 +211,10 @@ function clean(text: string): string {
   return text.isWellFormed() ? text : text.toWellFormed();
 }
 
-// The three casts below only drop `readonly`: the AI SDK declares the same JSON as mutable and doesn't change it.
+// The two casts below only drop `readonly`: the AI SDK declares the same JSON as mutable and doesn't change it.
 function toSchema(schema: JsonObject): JSONSchema7 {
   return schema as JSONSchema7;
 }
 function toOptions(opaque: JsonObject): SharedV4ProviderOptions {
   return opaque as SharedV4ProviderOptions;
-}
-function toJsonValue(value: Json): JSONValue {
-  return value as JSONValue;
 }

@@ -1,3 +1,4 @@
+/** What the catalogue holds, and by which names a model is found in it or rightly not. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { costOf, noUsage } from "../core/usage.ts";

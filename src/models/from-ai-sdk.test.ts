@@ -1,3 +1,4 @@
+/** Model objects of the AI SDK behind our port: both versions of its interface, and providers that misbehave. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type {

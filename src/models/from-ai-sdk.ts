@@ -164,5 +164,5 @@ function withTaggedFiles(result: ResultV3): ResultV4 {
   const content = result.content.map((part) =>
     part.type === "file" ? { ...part, data: { type: "data" as const, data: part.data } } : part,
   );
-  return { ...result, content } as ResultV4;
+  return { ...result, content };
 }

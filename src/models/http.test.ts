@@ -1,3 +1,4 @@
+/** The shared fetch, against a local server: what Node's own fetch would do, it does. */
 import assert from "node:assert/strict";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";

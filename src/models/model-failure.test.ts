@@ -1,3 +1,4 @@
+/** What providers and sockets throw, and the one error that comes of each. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { APICallError, NoSuchModelError } from "@ai-sdk/provider";

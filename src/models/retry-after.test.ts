@@ -1,3 +1,4 @@
+/** Waits as servers write them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { retryAfterMs } from "./retry-after.ts";

@@ -1,3 +1,4 @@
+/** What a server tells of its models, each server with its own spelling. */
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,3 +1,4 @@
+/** Thinking told apart from the answer, wherever the stream is cut. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

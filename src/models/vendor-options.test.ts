@@ -1,3 +1,4 @@
+/** What each vendor is told besides the request, read from the wire. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assistant, user, type Message } from "../core/message.ts";
