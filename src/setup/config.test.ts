@@ -1,3 +1,4 @@
+/** Configuration files: which one counts, and what a project's may not say. */
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

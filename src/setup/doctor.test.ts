@@ -1,3 +1,4 @@
+/** What the examination finds on machines in good and bad order. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -43,7 +43,6 @@ export async function examine(examined: Examined): Promise<readonly Finding[]> {
     signal,
   } = examined;
   const groups = await Promise.all([
-    [nodeFinding(examined.nodeVersion ?? process.versions.node)],
     checked(
       "Home folder",
       () => homeFinding(homeFolder),
@@ -59,7 +58,7 @@ export async function examine(examined: Examined): Promise<readonly Finding[]> {
       "Install again with npm; without it, search is slower.",
     ),
   ]);
-  return groups.flat();
+  return [nodeFinding(examined.nodeVersion ?? process.versions.node), ...groups.flat()];
 }
 
 async function checked(

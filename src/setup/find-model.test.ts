@@ -1,3 +1,4 @@
+/** Which models a run gets from flags, configuration, environment and local servers. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { user } from "../core/message.ts";

@@ -216,7 +216,7 @@ function isVendor(text: string): text is Exclude<EndpointKind, "openai-compatibl
 }
 
 function familyOf(id: string): EndpointKind | undefined {
-  if (/^claude-/.test(id)) return "anthropic";
-  if (/^gemini-/.test(id)) return "google";
+  if (id.startsWith("claude-")) return "anthropic";
+  if (id.startsWith("gemini-")) return "google";
   return /^(gpt-\d|chatgpt-|o\d)/.test(id) ? "openai" : undefined;
 }
