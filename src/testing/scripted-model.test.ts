@@ -1,3 +1,4 @@
+/** The scripted model keeps to its script and names each departure from it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { user } from "../core/message.ts";

@@ -75,7 +75,7 @@ export function hostCallCases(sandbox: () => Sandbox): void {
       ),
       "('calls', True)",
     );
-    const result = await trial.run("no_such = budget\nimport guest" + "\nllm_query('SPENT')");
+    const result = await trial.run("no_such = budget\nimport guest\nllm_query('SPENT')");
     assert.equal(result.status, "threw");
   });
 

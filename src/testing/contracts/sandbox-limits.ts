@@ -56,7 +56,7 @@ export function limitCases(sandbox: () => Sandbox): void {
       await using trial = await openTrial(sandbox(), { memoryMb: 192 });
       await trial.run("kept = 'yes'");
       const result = await trial.run(code, { timeoutMs: 60_000 });
-      assert.ok(result.status === "memory" || result.status === "crashed", `${result.status}`);
+      assert.ok(result.status === "memory" || result.status === "crashed", result.status);
       await checkState(trial, result, "kept", "'yes'");
     });
   }
