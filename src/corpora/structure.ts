@@ -70,7 +70,7 @@ function formatByContent(sample: Sample): Format {
   const lines = sample.head.slice(0, 65_536).split("\n").slice(0, 200);
   if (lines.length > 1 && lines.slice(0, 5).every((line) => line.trim() === "" || isRecord(line)))
     return "jsonl";
-  if (/^[[{]/.test(start) && /^(?:\{\s*"|\{\s*\}|\[\s*[[{"\d\]tfn-])/.test(start)) return "json";
+  if (looksLikeJson(start) && (!sample.complete || parsed(sample.text) !== undefined)) return "json";
   const filled = lines.filter((line) => line.trim() !== "");
   if (
     filled.length >= 3 &&
@@ -79,6 +79,11 @@ function formatByContent(sample: Sample): Format {
     return "log";
   }
   return lines.filter((line) => /^#{1,6} \S/.test(line)).length >= 2 ? "markdown" : "text";
+}
+
+/** Lines of a chat begin with "[11:22]" and would pass for an array by their first characters. */
+function looksLikeJson(start: string): boolean {
+  return /^(?:\{\s*"|\{\s*\}|\[\s*(?:[[{"\]]|(?:-?\d[\d.eE+-]*|true|false|null)\s*[,\]]))/.test(start);
 }
 
 function isRecord(line: string): boolean {

@@ -2,7 +2,7 @@
 import { ConfigError } from "../core/errors.ts";
 import { asRunId, newRunId } from "../core/ids.ts";
 import { Run } from "../core/run.ts";
-import type { RunStore } from "../core/store.ts";
+import type { RunStore, Store } from "../core/store.ts";
 import { askRun, type AskOptions, type AskRequest, type AskResult } from "./ask-run.ts";
 import { checkLimits, type RunLimits } from "./limits.ts";
 import type { EngineParts } from "./parts.ts";
@@ -68,7 +68,7 @@ export class Engine {
 
   /** What is stored of all runs. */
   get runs(): Pick<RunStore, "list" | "get" | "events"> {
-    const store = this.#parts.store;
+    const store = (): Promise<Store> => this.#parts.store();
     return {
       list: async (options) => (await store()).runs.list(options),
       get: async (runId) => (await store()).runs.get(runId),

@@ -122,12 +122,13 @@ Cite where an answer rests on the text: put the ids of the spans that you read a
 }
 
 function replSection({ corpus, sub, childLevels, tools }: PromptFacts): string {
+  const among = corpus.single ? "" : ", documents=None";
   const lines = [
     corpus.single
       ? `- context: a str. Slices, len, re and all str methods work.`
       : `- context: a list of ${count(corpus.documents)} str. Each has .path, .id and .title; slices, len, re and all str methods work on each.`,
-    "- search(query, limit=10): the passages that match the words of query best, ranked. Each has .id .path .line .text .start .end.",
-    "- grep(pattern, ignore_case=False, literal=False, limit=100, offset=0): matches of a regular expression over everything, fast at any size. The list has .total (the exact count, also beyond limit) and .next; each match has .id .path .line .text (what matched) .line_text.",
+    `- search(query, limit=10${among}): the passages that match the words of query best, ranked. Each has .id .path .line .text .start .end.`,
+    `- grep(pattern, ignore_case=False, literal=False, limit=100, offset=0${among}): matches of a regular expression over everything, fast at any size. The list has .total (the exact count, also beyond limit) and .next; each match has .id .path .line .text (what matched) .line_text.${corpus.single ? "" : " documents: only in these, given by path, id or as items of `context`."}`,
     "- read(id_or_path, start=None, end=None): text of a span id, or of characters start to end of a document.",
   ];
   if (sub)

@@ -21,9 +21,18 @@ export async function scout(
     Promise.all(terms.map((term) => countTerm(corpus, term, signal))),
     rank(corpus, query, signal),
   ]);
-  const lines = counts.filter((found) => found !== undefined).sort((a, b) => a.total - b.total);
-  const labels = lines.map((found) => ({ text: describeCount(found, corpus.documents.length) }));
+  const found = counts.filter((count) => count !== undefined).sort((a, b) => a.total - b.total);
+  const labels = found
+    .filter(isTelling)
+    .map((count) => ({ text: describeCount(count, corpus.documents.length) }));
+  const missing = found.filter(({ total }) => total === 0).map(({ term }) => `"${term}"`);
+  if (missing.length > 0) labels.push({ text: `No match at all: ${missing.join(", ")}` });
   return ranked.length === 0 ? labels : [...labels, { text: describeRanked(corpus, ranked) }];
+}
+
+/** A common word that is everywhere leads nowhere; a name that is everywhere says what the text is about. */
+function isTelling({ term, total }: TermCount): boolean {
+  return total > 0 && (total <= 300 || /\p{Lu}|\p{N}/u.test(term));
 }
 
 interface TermCount {
@@ -54,7 +63,6 @@ async function rank(corpus: Corpus, query: string, signal: AbortSignal): Promise
 }
 
 function describeCount({ term, total, documents, first }: TermCount, allDocuments: number): string {
-  if (total === 0) return `"${term}": no match`;
   const spread =
     allDocuments > 1
       ? ` in ${documents.toLocaleString("en-US")} of ${allDocuments.toLocaleString("en-US")} documents`
