@@ -6,7 +6,7 @@ import { createBindings } from "./bindings.ts";
 import { solveChildOf } from "./children.ts";
 import { citationsIn } from "./citations.ts";
 import { promptFacts } from "./facts.ts";
-import { asSet } from "./grant.ts";
+import { asSet, isShared } from "./grant.ts";
 import { RootHistory } from "./history.ts";
 import { draft, limitsLine, runLoop, type LoopOutcome } from "./loop.ts";
 import type { AskOutcome } from "./outcome.ts";
@@ -55,8 +55,10 @@ async function solve(problem: Problem): Promise<AskOutcome> {
   const notes = new Set<string>();
   let history: RootHistory | undefined;
   let turn = 1;
+  let refusal: BudgetError | undefined;
   const state = {
     notes,
+    refusedBy: (limit: BudgetError) => void (refusal ??= isShared(limit) ? limit : undefined),
     turnText: (n: number) => history?.textOf(n),
     turnsLeft: () => settings.maxIterations - turn,
   };
@@ -79,7 +81,7 @@ async function solve(problem: Problem): Promise<AskOutcome> {
       takeNotes: () => takeAll(notes),
       onTurn: (now) => void (turn = now),
     });
-    return await concluded(problem, loop);
+    return await concluded(problem, loop, refusal);
   } catch (error) {
     if (!scope.signal.aborted) throw error;
     return await stopped(problem, session);
@@ -99,11 +101,17 @@ function ignoreUnopened(): void {
   // It never opened or its process is gone; `solve` has thrown why.
 }
 
-async function concluded(problem: Problem, loop: LoopOutcome): Promise<AskOutcome> {
+/** @param refusal the limit by which sub-calls or children were refused; who asked must hear what the answer may lack */
+async function concluded(
+  problem: Problem,
+  loop: LoopOutcome,
+  refusal: BudgetError | undefined,
+): Promise<AskOutcome> {
   const given = await answerOf(problem, loop.final);
-  return loop.status === "answered"
-    ? { status: "answered", ...given }
-    : { status: "partial", ...given, limit: asSet(loop.limit, problem.grant) };
+  const limit = loop.status === "partial" ? loop.limit : refusal;
+  return limit
+    ? { status: "partial", ...given, limit: asSet(limit, problem.grant) }
+    : { status: "answered", ...given };
 }
 
 /** The run was cancelled or its time is up: what the root LM had drafted is saved. */

@@ -17,12 +17,16 @@ export type SolveChild = (child: {
   readonly parts: readonly (Span | string)[] | undefined;
   /** Children of this batch that are not done yet, this one included: they share what is left. */
   readonly sharers: () => number;
+  /** Told where a limit cut the child's work short and there is an answer all the same. */
+  readonly onLimit: (limit: BudgetError) => void;
   readonly signal: AbortSignal;
 }) => Promise<string>;
 
 export interface BindingsState {
   /** Said to the root LM with the next observation, then cleared. */
   readonly notes: Set<string>;
+  /** Takes the limit by which work was refused: an answer that comes all the same may lack that work. */
+  refusedBy(limit: BudgetError): void;
   /** A turn in full, for history(n). */
   turnText(turn: number): string | undefined;
   turnsLeft(): number;
@@ -35,7 +39,7 @@ export function createBindings(problem: Problem, state: BindingsState, solveChil
     llm_query: (args, signal) =>
       subCalls(problem, state, parse("llm_query", subCallArgs, args).items, signal),
     rlm_query: (args, signal) =>
-      childRuns(problem, parse("rlm_query", childArgs, args).items, solveChild, signal),
+      childRuns(problem, state, parse("rlm_query", childArgs, args).items, solveChild, signal),
     grep: (args, signal) => grep(problem, parse("grep", grepArgs, args), signal),
     search: (args, signal) => search(problem, parse("search", searchArgs, args), signal),
     read: (args) => read(corpus, parse("read", readArgs, args)),
@@ -90,7 +94,7 @@ async function subCalls(
     );
   if (items.some((item) => item.model && item.model !== cast.subModel.id))
     state.notes.add(`model= was ignored: all sub-calls go to ${cast.subModel.id}.`);
-  return batch(problem, "llm_query", items, (item) => subCall(problem, state, item, signal));
+  return batch(problem, state, "llm_query", items, (item) => subCall(problem, state, item, signal));
 }
 
 async function subCall(
@@ -117,6 +121,7 @@ async function subCall(
 /** Runs all items side by side; one that fails becomes a value, and its siblings go on. Only the end of the run stops all. */
 async function batch<Item>(
   problem: Problem,
+  state: BindingsState,
   name: string,
   items: readonly Item[],
   one: (item: Item) => Promise<JsonObject>,
@@ -131,6 +136,7 @@ async function batch<Item>(
       } catch (error) {
         if (scope.signal.aborted) throw scope.signal.reason;
         if (!isUnabridgedError(error)) throw error;
+        if (error instanceof BudgetError) state.refusedBy(error);
         return { ok: false, code: error.kind === "budget" ? "budget" : error.code, message: error.message };
       }
     }),
@@ -150,12 +156,13 @@ const childArgs = z.object({
 
 async function childRuns(
   problem: Problem,
+  state: BindingsState,
   items: z.infer<typeof childArgs>["items"],
   solveChild: SolveChild,
   signal: AbortSignal,
 ): Promise<Json> {
   let unfinished = items.length;
-  return batch(problem, "rlm_query", items, async ({ prompt, context }) => {
+  return batch(problem, state, "rlm_query", items, async ({ prompt, context }) => {
     if (prompt.trim() === "") return { ok: false, code: "empty_prompt", message: "The question was empty." };
     const parts = context?.map((part) =>
       "text" in part ? part.text : { documentId: part.id, start: part.start, end: part.end },
@@ -165,6 +172,7 @@ async function childRuns(
         question: prompt.toWellFormed(),
         parts,
         sharers: () => unfinished,
+        onLimit: (limit) => state.refusedBy(limit),
         signal,
       });
       return { ok: true, text };

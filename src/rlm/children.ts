@@ -15,7 +15,7 @@ import type { Problem } from "./problem.ts";
 
 /** @param ask runs the child; handed in because it is what calls this */
 export function solveChildOf(parent: Problem, ask: (child: Problem) => Promise<AskOutcome>): SolveChild {
-  return async ({ question, parts, sharers, signal }) => {
+  return async ({ question, parts, sharers, onLimit, signal }) => {
     const { scope, settings, cast } = parent;
     if (scope.depth >= settings.depth) throw noDepth(parent);
     const text = await smallText(parent, parts);
@@ -32,7 +32,8 @@ export function solveChildOf(parent: Problem, ask: (child: Problem) => Promise<A
     const depth = scope.depth + 1;
     const place = await cast.enterChild(depth, signal);
     try {
-      return await runChild(parent, { question, parts, signal }, grantChild(scope.budget, sharers()), ask);
+      const child = { question, parts, onLimit, signal };
+      return await runChild(parent, child, grantChild(scope.budget, sharers()), ask);
     } finally {
       place.leave();
     }
@@ -44,6 +45,7 @@ async function runChild(
   child: {
     readonly question: string;
     readonly parts: readonly (Span | string)[] | undefined;
+    readonly onLimit: (limit: BudgetError) => void;
     readonly signal: AbortSignal;
   },
   grant: Grant,
@@ -66,6 +68,7 @@ async function runChild(
     if (outcome.status === "answered") return outcome.answer;
     if (outcome.status === "cancelled") throw child.signal.reason;
     if (outcome.answer.trim() === "") throw outcome.limit;
+    child.onLimit(outcome.limit);
     return `[Not finished: ${outcome.limit.message.replace(/ Raise it with .*$/, "")}]\n${outcome.answer}`;
   } finally {
     clearTimeout(timer);

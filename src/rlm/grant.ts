@@ -41,6 +41,11 @@ export function grantChild(parent: Budget, sharers: number): Grant {
 
 const childShare = 0.9;
 
+/** True for limits on what a whole tree of runs may use; depth and turns are each run's own. */
+export function isShared({ code }: BudgetError): boolean {
+  return code !== "depth" && code !== "iterations";
+}
+
 /** The limit as the user set it, in place of the share of it that work was allowed. */
 export function asSet(error: BudgetError, { whole }: Grant): BudgetError {
   const { limits, usage } = whole;
