@@ -1,4 +1,6 @@
 /** What keeps runs and answers beyond a process, or just for one. */
+export { sqliteConversations } from "./conversations.ts";
+export type { SqliteConversationsOptions } from "./conversations.ts";
 export { storeHome } from "./home.ts";
 export type { HomeSurroundings } from "./home.ts";
 export { sqliteJobs } from "./jobs.ts";

@@ -1,13 +1,19 @@
 /** The databases with their parts, in the order in which tables are made, and all their operations by name. */
 import type { DatabaseSync } from "node:sqlite";
-import { answersPart } from "./parts/answers.ts";
+import type { BlobOperations } from "./conversations/blobs.ts";
+import type { BranchOperations } from "./conversations/branches.ts";
+import type { CheckOperations } from "./conversations/check.ts";
+import type { ContextOperations } from "./conversations/contexts.ts";
+import type { ErasureOperations } from "./conversations/erasure.ts";
+import type { MessageOperations } from "./conversations/messages.ts";
+import type { SearchOperations } from "./conversations/search.ts";
+import type { TransferOperations } from "./conversations/transfer.ts";
 import type { AnswerOperations } from "./parts/answers.ts";
-import { jobsPart } from "./parts/jobs.ts";
 import type { JobOperations } from "./parts/jobs.ts";
 import type { Migration, OpenPart, Part } from "./parts/part.ts";
-import { runsPart } from "./parts/runs.ts";
 import type { RunOperations } from "./parts/runs.ts";
 import { openTexts, textMigrations, textsAbout } from "./parts/texts.ts";
+import type { Texts } from "./parts/texts.ts";
 
 /** Everything a worker can be asked to do, by database and part: what a new part adds its operations to. */
 export interface Operations {
@@ -20,7 +26,16 @@ export interface Operations {
     readonly jobs: JobOperations;
   };
   /** Conversations, kept whole. */
-  readonly conversations: Readonly<Record<never, never>>;
+  readonly conversations: {
+    readonly branches: BranchOperations;
+    readonly messages: MessageOperations;
+    readonly blobs: BlobOperations;
+    readonly contexts: ContextOperations;
+    readonly search: SearchOperations;
+    readonly erasure: ErasureOperations;
+    readonly check: CheckOperations;
+    readonly transfer: TransferOperations;
+  };
 }
 
 /** Each is a file of its own, for instance "unabridged.db", with a thread of its own. */
@@ -32,11 +47,31 @@ type Parts<Name extends DatabaseName> = {
     : never;
 };
 
-const jobs: Parts<"jobs"> = { jobs: jobsPart };
+/** Loaded when their database is opened: a thread has no use for the others'. */
+const loaders: { readonly [Name in DatabaseName]: () => Promise<Parts<Name>> } = {
+  unabridged: async () => ({
+    runs: (await import("./parts/runs.ts")).runsPart,
+    answers: (await import("./parts/answers.ts")).answersPart,
+  }),
+  jobs: async () => ({ jobs: (await import("./parts/jobs.ts")).jobsPart }),
+  conversations: async () => ({
+    branches: (await import("./conversations/branches.ts")).branchesPart,
+    messages: (await import("./conversations/messages.ts")).messagesPart,
+    blobs: (await import("./conversations/blobs.ts")).blobsPart,
+    contexts: (await import("./conversations/contexts.ts")).contextsPart,
+    search: (await import("./conversations/search.ts")).searchPart,
+    erasure: (await import("./conversations/erasure.ts")).erasurePart,
+    check: (await import("./conversations/check.ts")).checksPart,
+    transfer: (await import("./conversations/transfer.ts")).transferPart,
+  }),
+};
 
-const unabridged: Parts<"unabridged"> = { runs: runsPart, answers: answersPart };
-
-const conversations: Parts<"conversations"> = {};
+/** What is erased must be gone from the file; elsewhere nothing is ever removed. */
+const settings: { readonly [Name in DatabaseName]: string } = {
+  unabridged: "",
+  jobs: "",
+  conversations: "pragma secure_delete = on",
+};
 
 export interface PartOfSchema {
   readonly name: string;
@@ -44,13 +79,12 @@ export interface PartOfSchema {
   readonly migrations: readonly Migration[];
 }
 
-export function schemaOf(name: DatabaseName): readonly PartOfSchema[] {
-  const parts = Object.values<PartOfSchema>({ unabridged, jobs, conversations }[name]);
-  return [{ name: "texts", about: textsAbout, migrations: textMigrations }, ...parts];
-}
-
-export function migrationsOf(name: DatabaseName): readonly Migration[] {
-  return schemaOf(name).flatMap((part) => part.migrations);
+export interface Schema {
+  /** SQL to be carried out on every connection. */
+  readonly settings: string;
+  readonly about: readonly PartOfSchema[];
+  readonly migrations: readonly Migration[];
+  open(database: DatabaseSync): OpenSchema;
 }
 
 export interface NamedOperation {
@@ -65,31 +99,30 @@ export interface OpenSchema {
   forget(): void;
 }
 
-export function openSchema(database: DatabaseSync, name: DatabaseName): OpenSchema {
-  const texts = openTexts(database);
-  const open =
-    name === "jobs"
-      ? [namedPart(jobs.jobs)]
-      : name === "unabridged"
-        ? [namedPart(unabridged.runs), namedPart(unabridged.answers)]
-        : [];
+export async function loadSchema(name: DatabaseName): Promise<Schema> {
+  const parts: readonly AnyPart[] = Object.values<AnyPart>(await loaders[name]());
+  const about = [{ name: "texts", about: textsAbout, migrations: textMigrations }, ...parts];
   return {
-    operations: new Map(open.flatMap((part) => part.operations)),
-    forget: () => open.forEach((part) => part.forget()),
+    settings: settings[name],
+    about,
+    migrations: about.flatMap(({ migrations }) => migrations),
+    open: (database) => openParts(database, parts),
   };
+}
 
-  function namedPart<Kind extends object>(
-    part: Part<Kind>,
-  ): {
-    operations: readonly (readonly [string, NamedOperation])[];
-    forget: OpenPart<Kind>["forget"];
-  } {
-    const { operations, forget } = part.open(database, texts);
-    const reads: readonly string[] = part.reads;
-    const entries: [string, NamedOperation["run"]][] = Object.entries(operations);
-    const named = entries.map(
-      ([name, run]) => [`${part.name}.${name}`, { writes: !reads.includes(name), run }] as const,
+interface AnyPart extends PartOfSchema {
+  readonly reads: readonly string[];
+  open(database: DatabaseSync, texts: Texts): OpenPart<object>;
+}
+
+function openParts(database: DatabaseSync, parts: readonly AnyPart[]): OpenSchema {
+  const texts = openTexts(database);
+  const open = parts.map((part) => ({ part, ...part.open(database, texts) }));
+  const operations = open.flatMap(({ part, operations: ofPart }) => {
+    const entries: [string, NamedOperation["run"]][] = Object.entries(ofPart);
+    return entries.map(
+      ([name, run]) => [`${part.name}.${name}`, { writes: !part.reads.includes(name), run }] as const,
     );
-    return { operations: named, forget };
-  }
+  });
+  return { operations: new Map(operations), forget: () => open.forEach((part) => part.forget()) };
 }

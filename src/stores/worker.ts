@@ -3,7 +3,7 @@ import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { failureOf, runBatch } from "./batch.ts";
 import type { FromWorker, ToWorker, WorkerData } from "./batch.ts";
 import { openDatabase } from "./database.ts";
-import { migrationsOf, openSchema } from "./schema.ts";
+import { loadSchema } from "./schema.ts";
 
 const port = parentPort;
 if (isMainThread || !port) throw new Error("This file is the store's worker and can't be run by itself.");
@@ -11,8 +11,10 @@ if (isMainThread || !port) throw new Error("This file is the store's worker and 
 // The channel gives it.
 const { name, path } = workerData as WorkerData;
 try {
-  const database = openDatabase(path, migrationsOf(name));
-  const schema = openSchema(database, name);
+  const loaded = await loadSchema(name);
+  const database = openDatabase(path, loaded.migrations);
+  database.exec(loaded.settings);
+  const schema = loaded.open(database);
   port.on("message", (message: ToWorker) => {
     if (message === "close") {
       database.close();

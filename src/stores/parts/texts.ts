@@ -108,6 +108,16 @@ export function unfold(folded: string, literalOf: (key: string) => string): stri
   );
 }
 
+/** Hashes of the texts that folded JSON refers to. */
+export function textKeysIn(folded: readonly (string | null)[]): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const json of folded) {
+    if (!json?.includes(marker)) continue;
+    for (const [, key] of json.matchAll(referenceOrKey)) if (key !== undefined) keys.add(key);
+  }
+  return keys;
+}
+
 const marker = '$text"';
 const reservedKey = /(?<!\\)"(\$+)text":/g;
 const referenceOrKey = /\{"\$text":"([0-9a-f]{64})"\}|(?<!\\)"\$(\$+)text":/g;
@@ -135,7 +145,7 @@ function parseLiteral(literal: string): string {
   return text;
 }
 
-function compress(content: Buffer): Buffer | undefined {
+export function compress(content: Buffer): Buffer | undefined {
   if (content.length < worthCompressing) return undefined;
   const packed = zstdCompressSync(content, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
   return packed.length < content.length * 0.9 ? packed : undefined;
