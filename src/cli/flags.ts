@@ -21,6 +21,16 @@ export interface RunFlags {
   readonly sandbox?: "wasm" | "native";
 }
 
+export interface AskFlags extends RunFlags {
+  readonly json?: true;
+  readonly trace?: true;
+  readonly quiet?: true;
+  readonly resume?: string;
+  readonly cache: boolean;
+  readonly phase0: boolean;
+  readonly refuseBinary?: true;
+}
+
 export function addModelFlags(command: Command): Command {
   return command
     .option(

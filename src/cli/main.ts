@@ -1,7 +1,7 @@
 /** The command line: which commands there are. What they do is loaded only when one is called. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { addLimitFlags, addModelFlags, addSandboxFlag, type RunFlags } from "./flags.ts";
+import { addLimitFlags, addModelFlags, addSandboxFlag, type AskFlags } from "./flags.ts";
 
 /** @returns the exit code: 0 done, 1 failed, 2 usage or configuration, 3 a limit was reached, 130 cancelled */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -34,16 +34,6 @@ function commands(exit: (code: number) => void): Command {
       exit(await (await import("./doctor-command.ts")).doctor(flags)),
     );
   return program;
-}
-
-export interface AskFlags extends RunFlags {
-  readonly json?: true;
-  readonly trace?: true;
-  readonly quiet?: true;
-  readonly resume?: string;
-  readonly cache: boolean;
-  readonly phase0: boolean;
-  readonly refuseBinary?: true;
 }
 
 function addAsk(program: Command, exit: (code: number) => void): void {
