@@ -22,6 +22,8 @@ export interface GuestLauncher {
   readonly name: string;
   /** True where the memory cap is fixed when a process starts, so that a spare fits only sessions with its own cap. */
   readonly fixesMemoryAtStart: boolean;
+  /** See Sandbox.eagerBytes. */
+  readonly eagerBytes?: number;
   /** Starts a process. Throws SandboxError "unavailable" with the reason and the remedy where it can't. */
   launch(options: { memoryMb: number }): Promise<GuestProcess>;
 }

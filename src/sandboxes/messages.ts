@@ -15,6 +15,8 @@ export type HostMessage =
     }
   | { readonly type: "execute"; readonly id: number; readonly code: string }
   | ({ readonly type: "reply"; readonly id: number } & Reply)
+  /** Says nothing; a guest that waits for a message stops waiting and sees that it was interrupted. */
+  | { readonly type: "wake" }
   | { readonly type: "close" };
 
 export type Reply =

@@ -9,7 +9,9 @@ export interface PipeCommand {
   readonly args: readonly string[];
   /** Further descriptors that the command reads once, from 5 on. */
   readonly inputs?: readonly Uint8Array[];
-  /** Reads where to send signals from what the command writes to the descriptor after the last input. @default the child */
+  /** Open descriptors that the command inherits, from 5 on, after the inputs. */
+  readonly descriptors?: readonly number[];
+  /** Reads where to send signals from what the command writes to the descriptor after the last of these. @default the child */
   readonly readPid?: (report: string) => number | undefined;
   /** Adds the remedy to how the process ended, where it is known. */
   readonly explain?: (reason: string) => string;
@@ -24,11 +26,16 @@ export function startPipeProcess({
   command,
   args,
   inputs = [],
+  descriptors = [],
   readPid,
   explain = (reason) => reason,
 }: PipeCommand): GuestProcess {
-  const pipes = Array.from({ length: 2 + inputs.length + (readPid ? 1 : 0) }, () => "pipe" as const);
-  const child = spawn(command, args, { env: {}, cwd: "/", stdio: ["ignore", "ignore", "pipe", ...pipes] });
+  const pipes = Array.from({ length: 2 + inputs.length }, () => "pipe" as const);
+  const child = spawn(command, args, {
+    env: {},
+    cwd: "/",
+    stdio: ["ignore", "ignore", "pipe", ...pipes, ...descriptors, ...(readPid ? ["pipe" as const] : [])],
+  });
   inputs.forEach((bytes, index) => {
     const input = writable(child, 5 + index);
     ignoreErrors(input);
@@ -36,7 +43,7 @@ export function startPipeProcess({
   });
   let report = "";
   if (readPid)
-    readable(child, 5 + inputs.length)
+    readable(child, 5 + inputs.length + descriptors.length)
       .setEncoding("utf8")
       .on("data", (text: string) => (report += text));
   return new PipeProcess(child, () => (readPid ? readPid(report) : child.pid), explain);

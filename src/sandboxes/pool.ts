@@ -25,6 +25,7 @@ export function pooled(launcher: GuestLauncher, settings: PoolSettings = {}): Sa
 
 class Pool implements Sandbox {
   readonly name: string;
+  readonly eagerBytes?: number;
   readonly #launcher: GuestLauncher;
   readonly #settings: PoolSettings;
   readonly #sessions = new Set<SandboxSession>();
@@ -33,6 +34,7 @@ class Pool implements Sandbox {
 
   constructor(launcher: GuestLauncher, settings: PoolSettings) {
     this.name = launcher.name;
+    if (launcher.eagerBytes !== undefined) this.eagerBytes = launcher.eagerBytes;
     this.#launcher = launcher;
     this.#settings = settings;
   }

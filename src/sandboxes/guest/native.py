@@ -3,10 +3,10 @@
 The cage itself (namespaces, mounts, a system-call filter) was built around this process before it started.
 """
 
-import errno
 import os
 import signal
 
+from . import attempts
 from .door import PipeDoor
 from .interrupts import Interrupts
 from .session import NoCage, Session
@@ -69,70 +69,4 @@ class Cage(NoCage):
         return 64 * 1024 * 1024
 
     def open_doors(self):
-        """Tries what no cell may be able to do and names what worked. The host refuses the cage if anything did."""
-        return [name for name, attempt in ATTEMPTS.items() if _works(attempt)]
-
-
-def _works(attempt):
-    try:
-        return bool(attempt())
-    except OSError as error:
-        return error.errno == errno.ENOENT and attempt is _execute
-    except BaseException:
-        return False
-
-
-def _read_host_file():
-    return any(os.path.exists(path) for path in ("/etc", "/proc", "/sys", "/dev", "/tmp", "/home", "/root", "/var"))
-
-
-def _write_file():
-    descriptor = os.open("/unabridged-probe", os.O_CREAT | os.O_WRONLY)
-    os.close(descriptor)
-    return True
-
-
-def _open_socket():
-    import _socket
-
-    return _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-
-
-def _see_environment():
-    return set(os.environ) - {"PWD", "LC_CTYPE"}
-
-
-def _fork():
-    if os.fork() == 0:
-        os._exit(0)
-    return True
-
-
-def _execute():
-    os.execv("/no-such-program", ["no-such-program"])
-
-
-def _inherit_descriptors():
-    for descriptor in range(WRITE_DESCRIPTOR + 1, 4096):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            continue
-        return True
-
-
-def _send_signal():
-    os.kill(os.getpid(), 0)
-    return True
-
-
-ATTEMPTS = {
-    "read files of the host": _read_host_file,
-    "write files": _write_file,
-    "open sockets": _open_socket,
-    "see the host's environment": _see_environment,
-    "start processes": _fork,
-    "execute programs": _execute,
-    "send signals": _send_signal,
-    "use descriptors left open": _inherit_descriptors,
-}
+        return attempts.open_doors(attempts.NATIVE)
