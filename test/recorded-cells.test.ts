@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 import { isPlainObject, type Json } from "../src/core/json.ts";
 import type { ExecutionResult, Sandbox } from "../src/core/sandbox.ts";
 import { native } from "../src/sandboxes/native.ts";
+import type { PoolSettings } from "../src/sandboxes/pool.ts";
+import { wasm } from "../src/sandboxes/wasm.ts";
 import { readRecordings, recordingsFolder, type RecordedCell, type RecordedRun } from "./recorded-runs.ts";
 
 type Verdict =
@@ -17,6 +19,7 @@ type Verdict =
   | "sub-call not logged"
   | "foreign module"
   | "refused or lost by the recorder"
+  | "context over what the sandbox loads"
   | "different";
 
 /** Modules that the recorded machine knew of and the standard library has not. */
@@ -24,14 +27,31 @@ const foreignModules = /^\s*(?:import|from) (?:pandas|micropip|numpy)\b/m;
 const unlogged = "(this answer was not logged)";
 
 const folder = recordingsFolder();
-const skip = folder === undefined ? "no recordings here: set UNABRIDGED_TEST_DATA" : await reasonToSkip();
+const missing = folder === undefined ? "no recordings here: set UNABRIDGED_TEST_DATA" : undefined;
 
-test("every recorded cell that parses runs as recorded", { skip: skip ?? false }, async (context) => {
+/** What plain Python made of each input, for the sandboxes that come to the same one. */
+const plainResults = new Map<string, PlainResult[]>();
+
+for (const open of [wasm, native]) {
+  const skip = missing ?? (await reasonToSkip(open));
+  test(
+    `every recorded cell that parses runs as recorded, in the sandbox ${open.name}`,
+    { skip: skip ?? false },
+    async (context) => runAll(open(), (text) => context.diagnostic(text)),
+  );
+}
+
+async function runAll(sandbox: Sandbox, tell: (text: string) => void): Promise<void> {
   const counts = new Map<Verdict, number>();
   const wrong: string[] = [];
-  const sandbox = native();
   try {
     for (const run of readRecordings(folder ?? "")) {
+      const count = (verdict: Verdict, cells = 1): void =>
+        void counts.set(verdict, (counts.get(verdict) ?? 0) + cells);
+      if (Buffer.byteLength(run.context) > (sandbox.eagerBytes ?? Infinity)) {
+        count("context over what the sandbox loads", run.cells.length);
+        continue;
+      }
       const { results, asked } = await replay(sandbox, run);
       const plain = runPlainly(run, asked);
       for (const [index, cell] of run.cells.entries()) {
@@ -41,7 +61,7 @@ test("every recorded cell that parses runs as recorded", { skip: skip ?? false }
         if (!samePlainly(plain[index], result))
           wrong.push(`${where}: plain Python ${short(plain[index])}, here ${short(result)}`);
         const verdict = judge(run, cell, result, asked);
-        counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+        count(verdict);
         if (verdict === "different")
           wrong.push(`${where}: recorded ${short(cell.output ?? cell.final)}, here ${short(result)}`);
       }
@@ -50,11 +70,9 @@ test("every recorded cell that parses runs as recorded", { skip: skip ?? false }
     await sandbox.close();
   }
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  context.diagnostic(
-    `${total} cells: ${[...counts].map(([verdict, count]) => `${count} ${verdict}`).join(", ")}`,
-  );
+  tell(`${total} cells: ${[...counts].map(([verdict, count]) => `${count} ${verdict}`).join(", ")}`);
   assert.deepEqual(wrong, []);
-});
+}
 
 /** Answers given so far, by prompt; undefined where the log has none. */
 type Asked = Map<string, string | undefined>;
@@ -105,6 +123,8 @@ function runPlainly(run: RecordedRun, asked: Asked): PlainResult[] {
     answers,
     otherwise: unlogged,
   });
+  const known = plainResults.get(input);
+  if (known) return known;
   const script = fileURLToPath(new URL("./plain_python.py", import.meta.url));
   const { stdout, stderr } = spawnSync("python3", ["-I", "-X", "utf8", script], {
     input,
@@ -112,7 +132,9 @@ function runPlainly(run: RecordedRun, asked: Asked): PlainResult[] {
     maxBuffer: 2 ** 30,
   });
   if (stdout === "") throw new Error(`plain Python failed: ${stderr}`);
-  return JSON.parse(stdout) as PlainResult[];
+  const results = JSON.parse(stdout) as PlainResult[];
+  plainResults.set(input, results);
+  return results;
 }
 
 function samePlainly(plain: PlainResult | undefined, result: ExecutionResult): boolean {
@@ -153,8 +175,8 @@ function short(value: unknown): string {
   return (JSON.stringify(value) ?? "nothing").slice(0, 500);
 }
 
-async function reasonToSkip(): Promise<string | undefined> {
-  const sandbox = native({ spares: 0 });
+async function reasonToSkip(open: (settings: PoolSettings) => Sandbox): Promise<string | undefined> {
+  const sandbox = open({ spares: 0 });
   const { signal } = new AbortController();
   try {
     await sandbox.open({
