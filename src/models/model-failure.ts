@@ -15,7 +15,7 @@ export interface CallPlace {
 
 /** Turns what was thrown into a ModelError. Prompts and keys never get into it. */
 export function toModelError(thrown: unknown, place: CallPlace): ModelError {
-  if (thrown instanceof ModelError) return thrown;
+  if (thrown instanceof ModelError) return placed(thrown, place);
   const facts = factsOf(thrown);
   const code = codeOf(facts);
   const spent =
@@ -40,6 +40,17 @@ export function toModelError(thrown: unknown, place: CallPlace): ModelError {
       ...(facts.network !== undefined && { cause: facts.network }),
     },
   );
+}
+
+/** A reply that was read and found wanting says so without knowing where it came from. */
+function placed(error: ModelError, { modelId, host }: CallPlace): ModelError {
+  const { code, retryable, status, retryAfterMs: wait, cause } = error;
+  return new ModelError(code, `${error.message} (Model "${modelId}" at ${host}.)`, {
+    retryable,
+    ...(status !== undefined && { status }),
+    ...(wait !== undefined && { retryAfterMs: wait }),
+    ...(cause !== undefined && { cause }),
+  });
 }
 
 /** A parser's message repeats the reply, which may be long and is not ours to log. */
