@@ -69,6 +69,11 @@ export type NewRow = { readonly position: number; readonly key?: string | number
   | { readonly type: "fault"; readonly fault: ItemFault }
 );
 
+/** What a source of items gives: an item, or in its place why there is none, so that the others go on. */
+export type InputEntry =
+  | { readonly type: "item"; readonly item: Json; readonly key?: string | number }
+  | { readonly type: "fault"; readonly fault: ItemFault; readonly key?: string | number };
+
 export interface ItemFault {
   readonly code: string;
   readonly message: string;

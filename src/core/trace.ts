@@ -1,5 +1,5 @@
 /** Everything that can be seen of a run from outside: one event union for the CLI, the store, tests and viewers. */
-import type { CallId, RunId } from "./ids.ts";
+import type { CallId, JobId, RunId } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { ModelRequest } from "./model.ts";
 import type { ExecutionResult } from "./sandbox.ts";
@@ -123,6 +123,42 @@ export type TraceEventBody =
       readonly durationMs: number;
     }
   | { readonly type: "feedback"; readonly turn: number; readonly reason: string; readonly text: string }
+  | {
+      readonly type: "job-start";
+      readonly jobId: JobId;
+      /** Items that were done in an earlier run. */
+      readonly done: number;
+      readonly settings: JsonObject;
+    }
+  /** An item of a job has its outcome, durably. Equal items have one event, with the place of the first. */
+  | {
+      readonly type: "item-end";
+      readonly jobId: JobId;
+      readonly position: number;
+      readonly key: string | number;
+      readonly ok: boolean;
+      readonly error?: { readonly code: string; readonly message: string };
+      /** The share of votes that agreed, where there were several. */
+      readonly agreement?: number;
+      readonly attempts: number;
+      /** null where no price is known. */
+      readonly costUsd: number | null;
+      readonly durationMs: number;
+    }
+  | {
+      readonly type: "job-progress";
+      readonly jobId: JobId;
+      /** Different items so far, and how many of them are done and failed. */
+      readonly items: number;
+      readonly done: number;
+      readonly failed: number;
+      /** True once all items are known. */
+      readonly complete: boolean;
+      readonly itemsPerSecond: number;
+      readonly costUsd: number | null;
+      /** null while nobody can say. */
+      readonly etaMs: number | null;
+    }
   | { readonly type: "notice"; readonly text: string }
   | {
       readonly type: "run-end";

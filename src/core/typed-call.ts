@@ -4,7 +4,7 @@ import { callModel, type CallOptions } from "./call-model.ts";
 import { ConfigError, ModelError, messageOf } from "./errors.ts";
 import { canonicalJson, isPlainObject, type Json, type JsonObject } from "./json.ts";
 import { assistant, user, type Message } from "./message.ts";
-import type { Model } from "./model.ts";
+import type { Model, ModelReply } from "./model.ts";
 import type { RunScope } from "./scope.ts";
 
 /**
@@ -16,19 +16,22 @@ export async function callForJson(
   model: Model,
   prompt: string,
   schema: JsonObject,
-  options: CallOptions & { readonly attempts?: number },
+  options: JsonCallOptions,
 ): Promise<Json> {
-  const { validate, describe } = await compile(schema);
-  const { attempts = 3 } = options;
+  const faultOf = await schemaCheck(schema);
+  const { attempts = 3, maxOutputTokens } = options;
   const messages: Message[] = [user(`${prompt}\n\n${instruction(schema)}`)];
   // Providers only enforce object schemas; the others are asked for in words.
   const output =
     model.structuredOutputs && schema.type === "object" ? { output: { schema, name: "answer" } } : {};
   for (let attempt = 1; ; attempt++) {
-    const reply = await callModel(scope, model, { messages, ...output }, options);
-    const parsed = await parseJson(reply.text);
+    const request = { messages, ...output, ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }) };
+    const reply = await callModel(scope, model, request, options);
+    const parsed = await parseReply(reply);
     const fault =
-      parsed.type === "invalid" ? parsed.fault : validate(parsed.value) ? undefined : describe(validate);
+      parsed.type === "invalid"
+        ? parsed.fault
+        : (faultOf(parsed.value) ?? (await options.check?.(parsed.value)));
     if (fault === undefined && parsed.type === "json") return parsed.value;
     if (attempt >= attempts)
       throw new ModelError(
@@ -43,16 +46,29 @@ export async function callForJson(
   }
 }
 
+export interface JsonCallOptions extends CallOptions {
+  /** Calls made at most before the last fault is thrown. @default 3 */
+  readonly attempts?: number;
+  readonly maxOutputTokens?: number;
+  /** What else must hold of a value that the schema accepts: the fault as a sentence, or undefined. */
+  readonly check?: (value: Json) => string | undefined | Promise<string | undefined>;
+}
+
+type Parsed =
+  { readonly type: "json"; readonly value: Json } | { readonly type: "invalid"; readonly fault: string };
+
+/** A reply that was cut off is never mended: what is missing from it would be missing unseen. */
+export async function parseReply(reply: Pick<ModelReply, "text" | "stopReason">): Promise<Parsed> {
+  if (reply.stopReason !== "length") return parseJson(reply.text);
+  const whole = readJson(reply.text);
+  return whole ?? { type: "invalid", fault: "it was cut off before its end. Be briefer." };
+}
+
 /** Reads the JSON value out of a reply: whole, or in a fence, or with the slips that models make. */
-export async function parseJson(
-  text: string,
-): Promise<{ type: "json"; value: Json } | { type: "invalid"; fault: string }> {
-  const body = (/```(?:json)?[ \t]*\n([\s\S]*?)\n?```/.exec(text)?.[1] ?? text).trim();
-  try {
-    return { type: "json", value: JSON.parse(body) as Json };
-  } catch {
-    // Not JSON as it stands: the repair below decides.
-  }
+export async function parseJson(text: string): Promise<Parsed> {
+  const whole = readJson(text);
+  if (whole) return whole;
+  const body = bodyOf(text);
   const start = body.search(/[[{"]|-?\d|true|false|null/);
   if (start < 0) return { type: "invalid", fault: "it holds no JSON value." };
   const { jsonrepair } = await import("jsonrepair");
@@ -66,6 +82,32 @@ export async function parseJson(
     return { type: "invalid", fault: `it can't be read as JSON (${messageOf(error)}).` };
   }
 }
+
+function bodyOf(text: string): string {
+  return (/```(?:json)?[ \t]*\n([\s\S]*?)\n?```/.exec(text)?.[1] ?? text).trim();
+}
+
+function readJson(text: string): Extract<Parsed, { type: "json" }> | undefined {
+  try {
+    return { type: "json", value: JSON.parse(bodyOf(text)) as Json };
+  } catch {
+    return undefined; // Not JSON as it stands: the caller decides what that means.
+  }
+}
+
+/** A function that says what is wrong with a value by a schema, or undefined. Throws ConfigError where the schema is none. */
+export async function schemaCheck(schema: JsonObject): Promise<(value: Json) => string | undefined> {
+  let check = checks.get(schema);
+  if (!check) {
+    const { validate, describe } = await compile(schema);
+    check = (value) => (validate(value) ? undefined : describe(validate));
+    checks.set(schema, check);
+  }
+  return check;
+}
+
+// By identity first: a job asks for one and the same schema a million times.
+const checks = new WeakMap<JsonObject, (value: Json) => string | undefined>();
 
 interface Compiled {
   readonly validate: ValidateFunction;
