@@ -1,0 +1,8 @@
+/** Operators over records: what `engine.map`, the CLI and workers are made of. */
+export type { AgentAnswer } from "./asking.ts";
+export { entriesOf, assertIterable, type Entries } from "./input.ts";
+export { applyPreset, filterSchema, readRecipe, type MapPace, type MapTask, type Preset } from "./job.ts";
+export { askingOf, runMap, type MapProblem, type MapResult } from "./map.ts";
+export { outputLine } from "./output-file.ts";
+export type { OutputSchema, StandardSchema } from "./output-schema.ts";
+export { work, type Work, type WorkEnd } from "./work.ts";
