@@ -11,11 +11,22 @@ const batchCalls = 256;
 type Arguments<F> = F extends (...values: infer Values) => unknown ? Values : never;
 type Result<F> = F extends (...values: never[]) => infer Value ? Value : never;
 
+/** What a store asks of its database. */
+export interface Calls<Name extends DatabaseName> {
+  call<Part extends keyof Operations[Name] & string, Operation extends keyof Operations[Name][Part] & string>(
+    part: Part,
+    operation: Operation,
+    ...values: Arguments<Operations[Name][Part][Operation]>
+  ): Promise<Result<Operations[Name][Part][Operation]>>;
+  /** Carries out what was called, then closes. */
+  close(): Promise<void>;
+}
+
 /**
  * Contract: calls are carried out in the order in which they were made. One batch is with the worker at a time;
  * what is called meanwhile makes up the next one, so that many small writes share a commit.
  */
-export class Channel<Name extends DatabaseName = "unabridged"> {
+export class Channel<Name extends DatabaseName = "unabridged"> implements Calls<Name> {
   readonly #worker: Worker;
   readonly #path: string;
   #waiting: Pending[] = [];

@@ -1,4 +1,4 @@
-/** The embedded conversation store: the port over one SQLite file, all work on which is done in a thread of its own. */
+/** The conversation store: the port over a database in a thread of its own, or over plain memory. It knows no SQL. */
 import { join } from "node:path";
 import type { BranchRef } from "../core/conversation.ts";
 import type {
@@ -14,6 +14,7 @@ import type {
 } from "../core/conversation-store.ts";
 import { asConversationId } from "../core/ids.ts";
 import { Channel } from "./channel.ts";
+import type { Calls } from "./channel.ts";
 import { blobStore } from "./conversations/blob-store.ts";
 import { checkConversations } from "./conversations/check-all.ts";
 import { eraseContent } from "./conversations/erase-all.ts";
@@ -37,6 +38,7 @@ import {
 import { cursorText, placeOf } from "./conversations/cursor.ts";
 import { matcherOf } from "./conversations/matcher.ts";
 import type { MessagePage } from "./conversations/messages.ts";
+import { memoryCalls } from "./conversations/memory/calls.ts";
 import type { SearchPlace, SearchSlice } from "./conversations/search.ts";
 
 export interface SqliteConversationsOptions {
@@ -44,15 +46,21 @@ export interface SqliteConversationsOptions {
   readonly directory: string;
 }
 
-export type ConversationChannel = Channel<"conversations">;
-
 /**
  * Opens the conversations of a folder. Several processes may have it open at once. A write survives the end of the
  * process, however sudden, once its promise has resolved; after a loss of power the newest writes may be missing, never
  * torn. Does not keep the process alive while nothing is waiting. Throws StoreError.
  */
 export async function sqliteConversations(options: SqliteConversationsOptions): Promise<ConversationStore> {
-  const channel = await Channel.open("conversations", join(options.directory, "conversations.db"));
+  return conversationStore(await Channel.open("conversations", join(options.directory, "conversations.db")));
+}
+
+/** Conversations that end with the process: for tests, and for who wants nothing on disk. */
+export function memoryConversations(): ConversationStore {
+  return conversationStore(memoryCalls());
+}
+
+function conversationStore(channel: Calls<"conversations">): ConversationStore {
   return {
     messages: messageStore(channel),
     summaries: summaryStore(channel),
@@ -82,7 +90,7 @@ export async function sqliteConversations(options: SqliteConversationsOptions): 
   };
 }
 
-function messageStore(channel: ConversationChannel): MessageStore {
+function messageStore(channel: Calls<"conversations">): MessageStore {
   return {
     async append(branch, messages, { expectedHead } = {}) {
       const records = messages.map(messageRecord);
@@ -119,7 +127,7 @@ function messageStore(channel: ConversationChannel): MessageStore {
   };
 }
 
-function summaryStore(channel: ConversationChannel): SummaryStore {
+function summaryStore(channel: Calls<"conversations">): SummaryStore {
   return {
     async put(branch, summaries) {
       const records = summaries.map((summary) => summaryRecord(summary, Date.now()));
@@ -134,13 +142,13 @@ function summaryStore(channel: ConversationChannel): SummaryStore {
 }
 
 async function swapContext(
-  channel: ConversationChannel,
+  channel: Calls<"conversations">,
   ref: BranchRef,
   { expectedVersion, items, newSummaries, reason }: NewContext,
 ): Promise<SwapResult> {
   const at = Date.now();
   const summaries = newSummaries.map((summary) => summaryRecord(summary, at));
-  const swap = { expectedVersion, items, summaries, reason, at };
+  const swap = { expectedVersion, items: items.map((item) => ({ ...item })), summaries, reason, at };
   const swapped = await channel.call("contexts", "swap", plain(ref), swap);
   if (swapped) return { status: "swapped", context: contextOf(swapped) };
   return { status: "outdated", context: contextOf(await channel.call("contexts", "context", plain(ref))) };
@@ -150,7 +158,7 @@ const defaultHits = 50;
 
 /** Slice after slice until the page is full: other calls get their turn in between. */
 async function searchPage(
-  channel: ConversationChannel,
+  channel: Calls<"conversations">,
   query: SearchQuery,
   options: SearchOptions,
 ): Promise<SearchPage> {

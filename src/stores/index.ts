@@ -1,5 +1,5 @@
 /** What keeps runs and answers beyond a process, or just for one. */
-export { sqliteConversations } from "./conversations.ts";
+export { memoryConversations, sqliteConversations } from "./conversations.ts";
 export type { SqliteConversationsOptions } from "./conversations.ts";
 export { storeHome } from "./home.ts";
 export type { HomeSurroundings } from "./home.ts";

@@ -4,12 +4,12 @@ import type { Blob } from "../../core/conversation.ts";
 import type { BlobStore } from "../../core/conversation-store.ts";
 import { asBlobId } from "../../core/ids.ts";
 import type { BlobId } from "../../core/ids.ts";
-import type { Channel } from "../channel.ts";
+import type { Calls } from "../channel.ts";
 import { chunkBytes } from "./blobs.ts";
 import type { BlobRecord } from "./blobs.ts";
 import { hexOf, unknownBlob } from "./messages.ts";
 
-export function blobStore(channel: Channel<"conversations">): BlobStore {
+export function blobStore(channel: Calls<"conversations">): BlobStore {
   return {
     async put(bytes, { mediaType, name, signal }) {
       const upload = await channel.call("blobs", "begin", Date.now());
@@ -40,7 +40,7 @@ export function blobStore(channel: Channel<"conversations">): BlobStore {
 }
 
 async function* readBlob(
-  channel: Channel<"conversations">,
+  channel: Calls<"conversations">,
   id: BlobId,
   range: { readonly start?: number; readonly end?: number; readonly signal?: AbortSignal },
 ): AsyncIterable<Uint8Array> {

@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 import type { CheckProblem, CheckReport } from "../../core/conversation-store.ts";
 import { asConversationId } from "../../core/ids.ts";
 import type { ConversationId } from "../../core/ids.ts";
-import type { Channel } from "../channel.ts";
+import type { Calls } from "../channel.ts";
 import type { CheckSlice, Problem } from "./check.ts";
 
 export async function checkConversations(
-  channel: Channel<"conversations">,
+  channel: Calls<"conversations">,
   which: ConversationId | "all",
   signal: AbortSignal | undefined,
 ): Promise<CheckReport> {
@@ -43,7 +43,7 @@ export async function checkConversations(
 }
 
 async function checkBlob(
-  channel: Channel<"conversations">,
+  channel: Calls<"conversations">,
   expected: string,
   signal: AbortSignal | undefined,
 ): Promise<readonly Problem[]> {

@@ -2,10 +2,10 @@
 import { setTimeout } from "node:timers/promises";
 import type { ErasureReport, ErasureTarget } from "../../core/conversation-store.ts";
 import type { ConversationId } from "../../core/ids.ts";
-import type { Channel } from "../channel.ts";
+import type { Calls } from "../channel.ts";
 
 export async function eraseContent(
-  channel: Channel<"conversations">,
+  channel: Calls<"conversations">,
   id: ConversationId,
   what: ErasureTarget,
   reason: string,
@@ -28,7 +28,7 @@ const batchMessages = 32;
 const attempts = 40;
 
 /** The log still has what the file no longer has. Readers of other processes can be in the way for a moment. */
-async function emptyLog(channel: Channel<"conversations">): Promise<void> {
+async function emptyLog(channel: Calls<"conversations">): Promise<void> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     if (await channel.call("erasure", "emptyLog")) return;
     await setTimeout(25, undefined, { ref: false });

@@ -2,7 +2,7 @@
 import type { ContextItem, Conversation } from "../../core/conversation.ts";
 import { asConversationId, asSummaryId } from "../../core/ids.ts";
 import type { ConversationId } from "../../core/ids.ts";
-import type { Channel } from "../channel.ts";
+import type { Calls } from "../channel.ts";
 import { blobStore } from "./blob-store.ts";
 import { parseLine } from "./lines.ts";
 import type { ExportLine } from "./lines.ts";
@@ -11,7 +11,7 @@ import { damaged, takenId } from "./transfer.ts";
 import type { TransferredMessage } from "./transfer.ts";
 
 export async function importLines(
-  channel: Channel<"conversations">,
+  channel: Calls<"conversations">,
   lines: AsyncIterable<string> | Iterable<string>,
   signal: AbortSignal | undefined,
 ): Promise<Conversation> {
@@ -42,7 +42,7 @@ async function* parsedLines(
 
 /** Adds nothing: what is there is the same, or it is another conversation. */
 async function compareLines(
-  channel: Channel<"conversations">,
+  channel: Calls<"conversations">,
   id: ConversationId,
   lines: Lines,
 ): Promise<void> {
@@ -54,7 +54,7 @@ async function compareLines(
 }
 
 async function addLines(
-  channel: Channel<"conversations">,
+  channel: Calls<"conversations">,
   id: string,
   createdAt: number,
   lines: Lines,
@@ -82,7 +82,7 @@ async function addLines(
 
 const batchMessages = 64;
 
-async function addLine(channel: Channel<"conversations">, draft: number, line: ExportLine): Promise<void> {
+async function addLine(channel: Calls<"conversations">, draft: number, line: ExportLine): Promise<void> {
   switch (line.type) {
     case "branch":
       return channel.call("transfer", "addBranch", draft, line);
@@ -102,7 +102,7 @@ async function addLine(channel: Channel<"conversations">, draft: number, line: E
 
 /** Takes the lines of its bytes. */
 async function addBlob(
-  channel: Channel<"conversations">,
+  channel: Calls<"conversations">,
   { id, mediaType, name }: ExportLine & { type: "blob" },
   lines: Lines,
 ): Promise<void> {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { messageOf } from "../../core/errors.ts";
 import { asBlobId } from "../../core/ids.ts";
 import type { ConversationId } from "../../core/ids.ts";
-import type { Channel } from "../channel.ts";
+import type { Calls } from "../channel.ts";
 import { blobStore } from "./blob-store.ts";
 import { messageId } from "./records.ts";
 import { damaged } from "./transfer.ts";
@@ -135,7 +135,7 @@ const lineSchema: z.ZodType<ExportLine> = z.discriminatedUnion("type", [
 ]);
 
 export async function* exportLines(
-  channel: Channel<"conversations">,
+  channel: Calls<"conversations">,
   id: ConversationId,
   signal: AbortSignal | undefined,
 ): AsyncIterable<string> {
@@ -168,7 +168,7 @@ export async function* exportLines(
   yield* exportMemory(channel, id);
 }
 
-async function* exportMemory(channel: Channel<"conversations">, id: ConversationId): AsyncIterable<string> {
+async function* exportMemory(channel: Calls<"conversations">, id: ConversationId): AsyncIterable<string> {
   const names = (await channel.call("transfer", "branches", id)).map(({ name }) => name);
   const placed = new Set<string>();
   for (const name of names) {
