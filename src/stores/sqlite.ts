@@ -8,7 +8,6 @@ import type { ModelReply } from "../core/model.ts";
 import type { AnswerStore, RunStore, Store, StoredRun } from "../core/store.ts";
 import type { TraceEvent } from "../core/trace.ts";
 import { Channel } from "./channel.ts";
-import { jobStore } from "./jobs.ts";
 import type { EventPage, EventPlace, RunRecord } from "./parts/runs.ts";
 
 export interface SqliteOptions {
@@ -23,7 +22,7 @@ export interface SqliteOptions {
  */
 export async function sqlite(options: SqliteOptions): Promise<Store> {
   const channel = await Channel.open("unabridged", join(options.directory, "unabridged.db"));
-  return { runs: runStore(channel), answers: answerStore(channel), jobs: jobStore(channel), close: () => channel.close() };
+  return { runs: runStore(channel), answers: answerStore(channel), close: () => channel.close() };
 }
 
 function runStore(channel: Channel<"unabridged">): RunStore {

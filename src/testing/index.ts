@@ -8,6 +8,10 @@ export {
 } from "./fake-provider.ts";
 export { faults, type FakeReply, type FakeRequest } from "./fake-reply.ts";
 export { jobStoreContract, type JobStoreUnderTest } from "./contracts/job-store.ts";
+export {
+  conversationStoreContract,
+  type ConversationStoreUnderTest,
+} from "./contracts/conversation-store.ts";
 export { modelContract, type ModelContract } from "./contracts/model.ts";
 export { storeContract, type StoreUnderTest } from "./contracts/store.ts";
 export {

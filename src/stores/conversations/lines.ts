@@ -5,9 +5,10 @@ import { asBlobId } from "../../core/ids.ts";
 import type { ConversationId } from "../../core/ids.ts";
 import type { Calls } from "../channel.ts";
 import { blobStore } from "./blob-store.ts";
+import type { SummaryRecord } from "./contexts.ts";
 import { messageId } from "./records.ts";
 import { damaged } from "./transfer.ts";
-import type { BranchRow } from "./transfer.ts";
+import type { BranchRow, TransferredMessage } from "./transfer.ts";
 
 /** What a line of an export is. Content is JSON within JSON, so that it comes back to the letter. */
 export type ExportLine =
@@ -141,8 +142,13 @@ export async function* exportLines(
 ): AsyncIterable<string> {
   const { createdAt } = await channel.call("branches", "get", id);
   yield line({ type: "conversation", format: 1, id, createdAt });
-  for (const branch of await channel.call("transfer", "branches", id))
-    yield line({ type: "branch", ...branch });
+  for (const { name, parent, forkPosition, createdAt: at } of await channel.call(
+    "transfer",
+    "branches",
+    id,
+  )) {
+    yield line({ type: "branch", name, parent, forkPosition, createdAt: at });
+  }
   const blobs = blobStore(channel);
   for (const hash of await channel.call("check", "blobs", id)) {
     const blobId = asBlobId(`blob_${hash}`);
@@ -159,9 +165,9 @@ export async function* exportLines(
   for (;;) {
     signal?.throwIfAborted();
     const page = await channel.call("transfer", "messages", id, last);
-    for (const { seq, parentHash: _, ...message } of page) {
-      yield line({ type: "message", id: messageId(seq), ...message, blobs: [...message.blobs] });
-      last = seq;
+    for (const message of page) {
+      yield line(messageLine(message));
+      last = message.seq;
     }
     if (page.length === 0) break;
   }
@@ -175,13 +181,35 @@ async function* exportMemory(channel: Calls<"conversations">, id: ConversationId
     for (const summary of await channel.call("contexts", "summaries", { conversationId: id, name })) {
       if (placed.has(summary.id)) continue;
       placed.add(summary.id);
-      const { sources, covers } = summary;
-      yield line({ type: "summary", branch: name, ...summary, covers, sources: sources && [...sources] });
+      yield line(summaryLine(name, summary));
     }
   }
   for (const context of await channel.call("transfer", "contexts", id)) {
-    yield line({ type: "context", ...context, items: [...context.items] });
+    const { branch, version, through, items, reason, at } = context;
+    yield line({ type: "context", branch, version, through, items: [...items], reason, at });
   }
+}
+
+// Field by field: an export of what was imported is the same, to the letter.
+function messageLine(message: TransferredMessage): MessageLine {
+  const { seq, branch, position, key, at, tokens, contentHash, hash, verbatim, metadata, erased } = message;
+  return {
+    type: "message",
+    id: messageId(seq),
+    ...{ branch, position, key, at, tokens, contentHash, hash },
+    ...{ message: message.message, verbatim, metadata, blobs: [...message.blobs], erased },
+  };
+}
+
+function summaryLine(branch: string, summary: SummaryRecord): SummaryLine {
+  const { id, level, covers, sources, modelId, text, tokens, needsRepair, metadata, createdAt, erased } =
+    summary;
+  const { first, last, hash } = covers;
+  return {
+    type: "summary",
+    ...{ branch, id, level, covers: { first, last, hash }, sources: sources && [...sources], modelId, text },
+    ...{ tokens, needsRepair, metadata, createdAt, erased },
+  };
 }
 
 function line(value: ExportLine): string {
