@@ -1,0 +1,21 @@
+/** Lossless context management: conversations that are kept whole, shown as far as they fit, and looked up for the rest. */
+export { assembleContext, type Assembled, type AssembleInput, type ShownItem } from "./assemble.ts";
+export type { ChatResult, SendInput, SendOptions } from "./chat.ts";
+export type { AskHistory, AskHistoryRequest, CloneAnswer, HistoryDocument } from "./clone.ts";
+export type { CompactResult, Settled } from "./compact.ts";
+export { openConversation, type ContextReport, type OpenConversation } from "./conversation.ts";
+export { explore, type ContentKind, type Exploration } from "./explore.ts";
+export type { MessageInput } from "./input.ts";
+export type { SwapReason } from "./plan.ts";
+export { recallTools } from "./recall-tools.ts";
+export type { GrepInput } from "./recall.ts";
+export {
+  defaultConversationSettings,
+  standaloneScopes,
+  type ConversationOptions,
+  type ConversationSettings,
+  type ConversationTool,
+  type Lazy,
+  type NewScope,
+  type ScopeRequest,
+} from "./surroundings.ts";
