@@ -10,10 +10,9 @@ import type { SearchOperations } from "./conversations/search.ts";
 import type { TransferOperations } from "./conversations/transfer.ts";
 import type { AnswerOperations } from "./parts/answers.ts";
 import type { JobOperations } from "./parts/jobs.ts";
-import type { Migration, OpenPart, Part } from "./parts/part.ts";
+import type { Migration, OpenPart, Part, Texts } from "./parts/part.ts";
 import type { RunOperations } from "./parts/runs.ts";
 import { openTexts, textMigrations, textsAbout } from "./parts/texts.ts";
-import type { Texts } from "./parts/texts.ts";
 
 /** Everything a worker can be asked to do, by database and part: what a new part adds its operations to. */
 export interface Operations {

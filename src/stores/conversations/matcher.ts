@@ -38,7 +38,9 @@ export function matcherOf(query: SearchQuery): Matcher {
 
 function literalMatcher(wanted: string, ignoreCase: boolean): Matcher {
   if (wanted === "") throw refused(wanted, "it is empty");
-  const find = ignoreCase && caseMatters(wanted) ? caselessFinder(wanted) : exactFinder(wanted);
+  // RE2 knows whole characters only: a piece with half of one is looked for as it is.
+  const isLoose = ignoreCase && caseMatters(wanted) && wanted.isWellFormed();
+  const find = isLoose ? caselessFinder(wanted) : exactFinder(wanted);
   const trigrams = trigramsOf(wanted);
   if (trigrams.length > 0) return { find, lookUp: { type: "trigrams", alternatives: [trigrams] } };
   if (isDensePair(wanted)) return { find, lookUp: { type: "pair", word: wanted } };

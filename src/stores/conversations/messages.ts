@@ -8,9 +8,8 @@ import type { Message } from "../../core/message.ts";
 import { textOfMessage } from "../../core/message.ts";
 import { estimateTokens } from "../../core/tokens.ts";
 import { numberIn, numberOrNullIn, statement, textIn } from "../parts/part.ts";
-import type { OpenPart, Part, Row } from "../parts/part.ts";
+import type { OpenPart, Part, Row, Texts } from "../parts/part.ts";
 import { textKeysIn } from "../parts/texts.ts";
-import type { Texts } from "../parts/texts.ts";
 import { openLineage } from "./branches.ts";
 import { openSearchIndex, searchIndexSql } from "./search-index.ts";
 

@@ -1,8 +1,7 @@
 /** The part of the database that keeps finished model calls by the hash of their request. */
 import type { DatabaseSync } from "node:sqlite";
 import { numberOrNullIn, statement, textIn } from "./part.ts";
-import type { OpenPart, Part } from "./part.ts";
-import type { Texts } from "./texts.ts";
+import type { OpenPart, Part, Texts } from "./part.ts";
 
 export interface AnswerOperations {
   /** With `runId` null, from any run. */

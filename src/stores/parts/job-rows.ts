@@ -1,8 +1,7 @@
 /** The rows of jobs: input as it comes in, equal items folded into one unit, and outcomes as they go out in order. */
 import type { DatabaseSync } from "node:sqlite";
 import { numberIn, statement, textIn } from "./part.ts";
-import type { Row } from "./part.ts";
-import type { Texts } from "./texts.ts";
+import type { Row, Texts } from "./part.ts";
 
 export interface JobRowOperations {
   add(jobId: string, rows: readonly NewRowRecord[]): void;

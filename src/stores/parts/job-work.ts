@@ -1,8 +1,7 @@
 /** Work on jobs: units handed out under leases with a share of the money, and their outcomes. */
 import type { DatabaseSync } from "node:sqlite";
 import { numberIn, numberOrNullIn, statement, textIn } from "./part.ts";
-import type { Row } from "./part.ts";
-import type { Texts } from "./texts.ts";
+import type { Row, Texts } from "./part.ts";
 
 export interface JobWorkOperations {
   claim(jobId: string, wish: WishRecord): ClaimRecord;

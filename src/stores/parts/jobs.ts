@@ -6,8 +6,7 @@ import type { JobRowOperations } from "./job-rows.ts";
 import { openJobWork } from "./job-work.ts";
 import type { JobWorkOperations } from "./job-work.ts";
 import { numberIn, statement, textIn } from "./part.ts";
-import type { OpenPart, Part, Row } from "./part.ts";
-import type { Texts } from "./texts.ts";
+import type { OpenPart, Part, Row, Texts } from "./part.ts";
 
 export interface JobOperations extends JobRowOperations, JobWorkOperations {
   open(job: NewJobRecord): JobRecord;

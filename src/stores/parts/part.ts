@@ -1,7 +1,6 @@
 /** What a part of the database is: its own tables with the named operations on them, run inside the worker. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { StoreError } from "../../core/errors.ts";
-import type { Texts } from "./texts.ts";
 
 export interface Part<Operations extends object> {
   /** First word of the names of its operations and migrations. */
@@ -13,6 +12,14 @@ export interface Part<Operations extends object> {
   /** Operations that write nothing. All others run in a transaction. */
   readonly reads: readonly (keyof Operations & string)[];
   open(database: DatabaseSync, texts: Texts): OpenPart<Operations>;
+}
+
+/** Long texts of a database, kept once each: see texts.ts. */
+export interface Texts {
+  /** Replaces every long string in serialised JSON by a reference to it, after keeping it. */
+  fold(json: string): string;
+  /** The JSON that `fold` was given, character for character. */
+  unfold(folded: string): string;
 }
 
 export interface OpenPart<Operations extends object> {

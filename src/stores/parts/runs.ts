@@ -2,8 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { StoreError } from "../../core/errors.ts";
 import { numberIn, statement, textIn } from "./part.ts";
-import type { OpenPart, Part, Row } from "./part.ts";
-import type { Texts } from "./texts.ts";
+import type { OpenPart, Part, Row, Texts } from "./part.ts";
 
 export interface RunOperations {
   create(run: RunRecord): void;

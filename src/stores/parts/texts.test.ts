@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import fc from "fast-check";
 import { openTexts, textMigrations } from "./texts.ts";
-import type { Texts } from "./texts.ts";
+import type { Texts } from "./part.ts";
 
 function newTexts(): { database: DatabaseSync; texts: Texts } {
   const database = new DatabaseSync(":memory:");

@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { StoreError } from "../../core/errors.ts";
 import { bytesIn, numberIn, statement, textIn } from "./part.ts";
-import type { Migration, Row } from "./part.ts";
+import type { Migration, Row, Texts } from "./part.ts";
 
 /** Strings shorter than this, as JSON literals, stay where they are. */
 const longText = 1024;
@@ -27,13 +27,6 @@ export const textMigrations: readonly Migration[] = [
 ) strict;`,
   },
 ];
-
-export interface Texts {
-  /** Replaces every long string in serialised JSON by a reference to it, after keeping it. */
-  fold(json: string): string;
-  /** The JSON that `fold` was given, character for character. */
-  unfold(folded: string): string;
-}
 
 export function openTexts(database: DatabaseSync): Texts {
   const known = statement(database, "select 1 from texts where hash = ?");
