@@ -1,6 +1,11 @@
 /** Shapes of data in text: JSON, lines of JSON, delimited tables. Pure. */
 import { isPlainObject } from "../core/json.ts";
-import type { Description } from "./explore.ts";
+
+/** What is told of a text; undefined instead where it is not of the kind after all. */
+export interface Description {
+  readonly title: string;
+  readonly lines: readonly string[];
+}
 
 export function describeJson(text: string): Description | undefined {
   if (text.length > longestParsed) return undefined;

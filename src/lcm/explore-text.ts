@@ -1,6 +1,6 @@
 /** Outlines of texts: logs, code, Markdown, prose. Pure. */
 import { tellingFacts } from "./facts.ts";
-import type { Description } from "./explore.ts";
+import type { Description } from "./explore-data.ts";
 
 export function describeLog(text: string): Description | undefined {
   const lines = linesOf(text);

@@ -2,7 +2,7 @@
 import { estimateTokens } from "../core/tokens.ts";
 import { beginning } from "./excerpt.ts";
 import { describeCode, describeLog, describeMarkdown, describeProse } from "./explore-text.ts";
-import { describeDelimited, describeJson, describeJsonLines } from "./explore-data.ts";
+import { describeDelimited, describeJson, describeJsonLines, type Description } from "./explore-data.ts";
 
 export type ContentKind = "json" | "jsonl" | "csv" | "log" | "code" | "markdown" | "text";
 
@@ -30,12 +30,6 @@ export function explore(
     return { kind, text: beginning([size, ...described.lines].join("\n"), most) };
   }
   return { kind: "text", text: beginning(text, most) };
-}
-
-/** What a describer tells; undefined where the text is not of its kind after all. */
-export interface Description {
-  readonly title: string;
-  readonly lines: readonly string[];
 }
 
 const defaultTokens = 500;
