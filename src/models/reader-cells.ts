@@ -21,34 +21,54 @@ export function lookCell(terms: readonly Term[], shownCharacters: number): strin
   const related = also.length === 0 ? "" : `${query} ${also.join(" ")}`;
   return String.raw`${showFunction}
 words = ${words}
-counts = {word: grep(pattern, ignore_case=True, limit=1).total for word, pattern in words.items()}
+counts = {word: grep(pattern, ignore_case=True, limit=0).total for word, pattern in words.items()}
 found = {}
+def take(place, start, end, margin):
+    """Keeps what is found with something around it, from the end of one sentence to that of another."""
+    if any(held.id == place.document and held.start <= start and end <= held.end for _, held in found.values()): return
+    text = read(place.document, max(0, start - margin), end + margin)
+    ends = [m.end() for m in re.finditer(r'[.!?。！？]["”’)]?\s|\n\s*\n|\n(?![ \t]*[a-z])', text)]
+    first = next((e for e in ends if e <= margin), 0) if start > margin else 0
+    last = next((e for e in reversed(ends) if e >= len(text) - margin), len(text)) if text.end >= end + margin else len(text)
+    text = text[first:last]
+    found.setdefault(text.span, (f"{place.path or place.document}:{place.line}", text))
 for s in search(${literal(query)}, limit=${searched})${related === "" ? "" : ` + search(${literal(related)}, limit=${searchedAlso})`}:
-    found[s.id] = (f"{s.path or s.document}:{s.line}", s.text)
-# Passages that hold rare words close to each other, whatever their rank.
+    take(s, s.start, s.end, 300)
+# Where the rarest word stands, and where rare words stand close, whatever their rank.
 rare = sorted((w for w in counts if counts[w]), key=counts.get)[:4]
+for w in rare[:1]:
+    for m in grep(w, literal=True, ignore_case=True, limit=${alone}): take(m, m.start, m.end, 500)
 for i, a in enumerate(rare):
     for b in rare[i + 1:]:
         near = "{0}[^\n]{{0,200}}{1}|{1}[^\n]{{0,200}}{0}".format(words[a], words[b])
         for m in grep(near, ignore_case=True, limit=${near}):
-            text = read(m.document, max(0, m.start - 400), m.end + 400)
-            begin = re.search(r'\n|[.!?]["”’]?\s', text[:400]) if m.start > 400 else None
-            text = text[begin.end():] if begin else text
-            found.setdefault(text.span, (f"{m.path or m.document}:{m.line}", text))
+            take(m, m.start, m.end, 500)
 show("looked", {"counts": counts, "passages": len(found)})
-best = list(found.items())
+waiting = list(found.items())
 answer["content"] = "Passages that share most words with the question (quoted; no language model was asked):\n" + "\n".join(
-    f'- "{" ".join(text[:400].split())}" [{text[:400].span}]' for _, (_, text) in best[:3]) if best else ""
-left = ${shownCharacters}
-for id, (place, text) in best:
-    if len(text) > left: break
-    left -= len(text) + 60
-    show("passage", {"id": id, "place": place, "text": text})`;
+    f'- "{" ".join(text[:400].split())}" [{text[:400].span}]' for _, (_, text) in waiting[:3]) if waiting else ""
+${showPassages}
+show_passages(${shownCharacters})`;
 }
+
+/** Prints the next passages, where there is nobody to hand them to. */
+export function moreCell(shownCharacters: number): string {
+  return `show_passages(${shownCharacters})`;
+}
+
+const showPassages = String.raw`def show_passages(left):
+    while waiting:
+        id, (place, text) = waiting[0]
+        left -= len(json.dumps(text, ensure_ascii=False)) + len(place) + 80
+        if left < 0: break
+        show("passage", {"id": id, "place": place, "text": text})
+        waiting.pop(0)
+    show("waiting", {"passages": len(waiting)})`;
 
 const searched = 40;
 const searchedAlso = 20;
 const near = 12;
+const alone = 40;
 
 const showFunction = `import json, re
 def show(kind, value):
@@ -89,7 +109,7 @@ import csv
 from collections import Counter
 values = [re.compile(p) for p in ${literal(patterns)}]
 keys = set(${literal(keys)})
-lines = grep(${literal(lines)}, limit=5000)
+lines = grep(${literal(lines)}, limit=500)
 times = ${patterns.length === 1 ? `grep(${literal(only)}, limit=0).total` : "None"}
 headers = {}
 def header(m):
@@ -100,31 +120,37 @@ def header(m):
         headers[m.document] = (mark, next(csv.reader([first], delimiter=mark))) if is_table else None
     return headers[m.document]
 def fields(m, value):
-    """Names of the places that the value fills: columns, keys before a : or =, else the how-manieth word it is."""
+    """Where the value fills a field of the line: a name, and a pattern for the value in that place of any line."""
+    v, found = value.pattern, {}
     table = header(m)
     if table:
-        row = next(csv.reader([m.text], delimiter=table[0]), [])
-        return {f"column {name}" for name, cell in zip(table[1], row) if value.fullmatch(cell.strip())}
-    names = {f"key {k}" for k, v in re.findall(r"([A-Za-z_][\w .-]{0,40}?)[\"']?\s*[:=]\s*[\"']?([^\"',;}]*)", m.text) if value.fullmatch(v.strip())}
-    return names or {f"field {i}" for i, word in enumerate(m.text.split(), 1) if value.fullmatch(word.strip('"()[],;'))}
-def pages():
-    page = lines
-    for _ in range(20):
-        yield from page
-        if page.next is None: return
-        page = grep(${literal(lines)}, limit=5000, offset=page.next)
-rows = [[fields(m, value) for value in values] for m in pages()] if lines.total <= 100_000 else []
+        mark = re.escape(table[0])
+        cells = zip(table[1], next(csv.reader([m.text], delimiter=table[0]), []))
+        return {f"column {name}": f'(?:(?:"(?:[^"]|"")*"|[^{mark}\n]*){mark}){{{k}}}"?{v}"?[ \t\r]*(?:{mark}|$)'
+                for k, (name, cell) in enumerate(cells) if value.fullmatch(cell.strip())}
+    for key, filling in re.findall(r"([A-Za-z_][\w .-]{0,40}?)[\"']?\s*[:=]\s*[\"']?([^\"',;}]*)", m.text):
+        if value.fullmatch(filling.strip()):
+            found[f"key {key}"] = f".*\\b{re.escape(key)}[\"']?[ \t]*[:=][ \t]*[\"']?{v}[\"']?[ \t\r]*(?:[,;}}]|$)"
+    if not found:
+        for k, word in enumerate(m.text.split()):
+            if value.fullmatch(word.strip('"()[],;')):
+                found[f"word {k + 1}"] = f"[ \t]*(?:[^ \t\n]+[ \t]+){{{k}}}[\"(\[]*{v}[\")\],;]*(?:[ \t\r]|$)"
+    return found
+rows = [[fields(m, value) for value in values] for m in lines]
 chosen = []
 for i in range(len(values)):
-    seen = Counter(name for row in rows for name in row[i])
-    named = [n for n in seen if any(k[:4] == w[:4] for k in keys for w in n.lower().split()[1:] if len(k) > 2)]
-    top = max(named, key=seen.get) if named else seen.most_common(1)[0][0] if seen and seen.most_common(1)[0][1] >= 0.5 * len(rows) else None
-    chosen.append(top)
-in_field = None
+    seen = Counter(place for row in rows for place in row[i].items())
+    named = [p for p in seen if any(k[:4] == w[:4] for k in keys if len(k) > 2 for w in re.findall("[a-z]+", p[0].lower())[1:])]
+    common = [p for p, n in seen.most_common(1) if n >= 0.5 * len(rows)]
+    chosen.append(max(named, key=seen.get) if named else common[0] if common else None)
+in_field, first = None, lines[:2]
 if any(chosen):
-    n = sum(all(c is None or c in row[i] for i, c in enumerate(chosen)) for row in rows)
-    in_field = {"lines": n, "names": [f'"{t}" as {c}' for t, c in zip(${literal(values.map(({ text }) => text))}, chosen) if c]}
-first = [m for m in lines if not in_field or all(c is None or c in fields(m, v) for c, v in zip(chosen, values))][:2]
+    # Each value in its place, and the line as a whole holding them all: counted on the host over everything.
+    there = "^" + "".join(f"(?={place[1]})" if place else f"(?=.*{value.pattern})" for place, value in zip(chosen, values)) + ".*$"
+    hits = grep(there, limit=2)
+    texts = ${literal(values.map(({ text }) => text))}
+    in_field = {"lines": hits.total, "names": [f'"{t}" as {place[0]}' for t, place in zip(texts, chosen) if place]}
+    first = hits
 show("counted", {"lines": lines.total, "times": times, "allLines": grep("^", limit=0).total, "inField": in_field,
     "first": [{"id": m.id, "text": m.text[:300]} for m in first]})`;
 }

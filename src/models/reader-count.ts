@@ -92,8 +92,7 @@ export function countSentence({ measure, values }: CountWanted, counted: Counted
   const { lines, times, allLines, inField } = counted;
   if (values.length === 0) return `${number(allLines)} lines.`;
   const names = values.map(({ text }) => `"${text}"`).join(" and ");
-  const hold = lines === 1 ? "line holds" : "lines hold";
-  const anywhere = `${number(lines)} of ${number(allLines)} ${hold} ${names}`;
+  const anywhere = `${number(lines)} of ${number(allLines)} lines ${lines === 1 ? "holds" : "hold"} ${names}`;
   if (measure === "times" && times !== null)
     return `${number(times)} ${times === 1 ? "time" : "times"}: so often ${names} stands in the text as a word of its own; ${anywhere}.`;
   if (inField && inField.lines !== lines)

@@ -88,7 +88,7 @@ function supportOf({ stems, text }: WeighedTerm, { words, stems: here, exact }: 
   return relatedTo(text).some((word) => exact.has(word)) ? asRelated : 0;
 }
 
-const asInflection = 0.85;
+const asInflection = 0.8;
 const asRelated = 0.6;
 
 interface Window {
@@ -113,7 +113,10 @@ function scoreOf({ text, here, block, passage, beginsBlock }: Window, { terms, e
     score +=
       weight * Math.max(support, supportOf(term, block) * inBlock, supportOf(term, passage) * inPassage);
     if (support === 0) continue;
-    if (next && areNeighbours(term, next, here.words)) score += Math.min(weight, next.weight) * asNeighbours;
+    if (next && areNeighbours(term, next, here.words)) {
+      score += Math.min(weight, next.weight) * asNeighbours;
+      if (standsAlone(`${term.text} ${next.text}`, text)) score += (weight + next.weight) * asField;
+    }
     if (standsAlone(term.text, text)) score += weight * asField;
     if (beginsBlock && leads(term.text, text)) score += weight * asLead;
   }
@@ -129,7 +132,7 @@ const inBlock = 0.5;
 const inPassage = 0.3;
 const asNeighbours = 0.25;
 const asField = 0.2;
-const asLead = 0.3;
+const asLead = 0.4;
 const isQuestion = 0.7;
 /** A heading or the target of a link names what is said elsewhere. */
 const isHeading = 0.6;
@@ -140,13 +143,21 @@ const halvingCharacters = 1_600;
 function kindFactor(expected: Expected, text: string, terms: readonly WeighedTerm[]): number {
   const asked = new Set(terms.flatMap((term) => [fold(term.text), ...term.stems]));
   if (expected === "person" && isNamed(text, asked)) return rightKindBeside;
-  if (expected === "definition") return definition.test(text) ? rightKind : 1;
+  if (expected === "definition") return terms.some((term) => isDefined(term.text, text)) ? rightKind : 1;
   return holds(expected, text, asked) ? rightKind : 1;
 }
 
 const rightKind = 1.25;
 const rightKindBeside = 1.4;
-const definition = /\b(is|are|was|were) (a|an|the|one)\b|\bmeans\b|\brefers to\b|\/\*\*| - |: |—/;
+
+/** The word and, right after it, what it is. */
+function isDefined(word: string, text: string): boolean {
+  const at = text.indexOf(word);
+  return at >= 0 && saysWhat.test(text.slice(at + word.length, at + word.length + 40));
+}
+
+const saysWhat =
+  /^\W{0,3}(?:\{[^}]*\}|(?:\([^)]*\))?\s*(?:(?:is|are|was|were|means|sets|controls|specifies)\b|refers to|[:—–]\s))/;
 
 /** "Pierre's father, Count Bezukhov": a name that the question lacks stands right beside one of its common words. */
 function isNamed(text: string, asked: ReadonlySet<string>): boolean {
@@ -195,17 +206,18 @@ function withoutOverlap(candidates: readonly Quote[], most: number): Quote[] {
 /** A heading needs what is below it, and the name of an option the comment above it or below it. */
 function inContext(text: string, quote: Quote, sentences: readonly Sentence[]): Quote {
   let { start, end } = quote;
+  const short = isDense(text.slice(start, end)) ? shortQuote / 3 : shortQuote;
   const next = sentences.find((sentence) => sentence.start >= end);
   const previous = sentences.findLast((sentence) => sentence.end <= start);
   const block = sentences.findLast((sentence) => sentence.start <= start)?.block;
   const isHeadingOnly = /^\s*#{1,6}\s[^\n]*$/.test(text.slice(start, end));
   const belongs = (other: Sentence | undefined, between: string): other is Sentence =>
     other?.block === block && (isCommented(text) || !between.includes("\n"));
-  if (end - start < shortQuote && next && next.end - start <= mostCharacters)
+  if (end - start < short && next && next.end - start <= mostCharacters)
     if (isHeadingOnly || belongs(next, text.slice(end, next.start))) end = next.end;
-  if (end - start < shortQuote && previous && end - previous.start <= mostCharacters)
+  if (end - start < short && previous && end - previous.start <= mostCharacters)
     if (belongs(previous, text.slice(previous.end, start))) start = previous.start;
   return { start, end, score: quote.score };
 }
 
-const shortQuote = 120;
+const shortQuote = 90;

@@ -3,7 +3,7 @@
  * from them only the records that its own cells printed.
  */
 import { countSentence, countWanted, type Counted } from "./reader-count.ts";
-import { beginningCell, cell, countCell, finalCell, lookCell, readCell } from "./reader-cells.ts";
+import { beginningCell, cell, countCell, finalCell, lookCell, moreCell, readCell } from "./reader-cells.ts";
 import { expectedBy } from "./reader-question.ts";
 import { bestQuotes, type WeighedTerm } from "./reader-quotes.ts";
 import { spanOfQuote, subInstruction } from "./reader-sub.ts";
@@ -40,12 +40,17 @@ export function nextReply(messages: RootMessages): string {
   if (terms.length > 0 && !did(plans.look) && !isLast)
     return cell(plans.look, lookCell(terms, roomFor(system)));
   if (wanted && !did(plans.count) && !isLast) return cell(plans.count, countCell(wanted));
+  const pages = replies.filter((reply) => reply.startsWith(plans.more)).length;
   const weighed = weigh(terms, records.counts, charactersIn(first));
   const maySubCall = system.includes("llm_query_batched(");
   if (maySubCall && !did(plans.read) && !isLast && records.found > 0 && terms.length > 0)
     return cell(plans.read, readCell(subInstruction(question, weighed)));
+  if (!maySubCall && pages < mostPages && !isLast && records.waiting > 0)
+    return cell(plans.more, moreCell(roomFor(system)));
   return cell(plans.end, finalCell(quotedAnswer(question, weighed, records)));
 }
+
+const mostPages = 3;
 
 /** Each begins the reply that carries it out, so that later turns know what was tried. */
 const plans = {
@@ -54,6 +59,7 @@ const plans = {
   count:
     "The question asks for a number: I count lines over the whole context, and see in which field the values stand.",
   read: "I have the passages read, several to a prompt, and keep what really stands in them.",
+  more: "I can't have passages read, so I read more of them myself.",
   end: "I end with what was found.",
 } as const;
 
@@ -68,15 +74,17 @@ function charactersIn(first: string): number {
   return digits === undefined ? 1_000_000 : Number(digits.replaceAll(",", ""));
 }
 
-/** Of what a turn may print, the part that passages take; the rest is for escapes, labels and errors. */
+/** Of what a turn may print, the part that passages take; the rest is for the other records. */
 function roomFor(system: string): number {
   const [, digits] = /at most ([\d,]+) characters/.exec(system) ?? [];
-  return Math.floor(Number((digits ?? "4000").replaceAll(",", "")) * 0.6);
+  return Math.floor(Number((digits ?? "4000").replaceAll(",", "")) * 0.85);
 }
 
 interface Records {
   readonly counts: Readonly<Record<string, number>>;
   readonly found: number;
+  /** Passages not printed yet. */
+  readonly waiting: number;
   readonly passages: readonly { readonly id: string; readonly place: string; readonly text: string }[];
   readonly quotes: readonly Passage[];
   readonly counted: Counted | undefined;
@@ -92,7 +100,7 @@ interface Passage {
 /** Texts of the context stand inside JSON strings, so no line of theirs can look like a record. */
 function recordsIn(observations: readonly string[]): Records {
   const all = observations.flatMap((text) => [
-    ...text.matchAll(/^(looked|passage|quote|counted) (\{.*\})$/gm),
+    ...text.matchAll(/^(looked|waiting|passage|quote|counted) (\{.*\})$/gm),
   ]);
   // A parser of what our own cells print: the casts state its form.
   const of = <Shape>(kind: string): Shape[] =>
@@ -102,6 +110,7 @@ function recordsIn(observations: readonly string[]): Records {
   return {
     counts: looked?.counts ?? {},
     found: looked?.passages ?? 0,
+    waiting: of<{ passages: number }>("waiting").at(-1)?.passages ?? 0,
     passages: of("passage"),
     quotes: of("quote"),
     counted: of<Counted>("counted")[0],

@@ -42,14 +42,12 @@ function isWrapped(text: string, at: number, end: number): boolean {
   const before = withoutMarks(lineBefore(text, at));
   const lineEnd = text.indexOf("\n", end);
   const after = withoutMarks(text.slice(end, lineEnd < 0 ? undefined : lineEnd));
-  if (
-    before.length < 40 ||
-    !/[\p{L}\p{N},;'’”"`)-]$/u.test(before) ||
-    /^[#|>]|^\[|\s[|]\s|[{}<>=].*;?$/.test(before)
-  )
-    return false;
+  if (before.length < 40 || !/[\p{L}\p{N},'’”"`)-]$/u.test(before) || codeOrRecord.test(before)) return false;
   return /^["'“‘«(`]?\p{L}/u.test(after) && !/^(\w+\s*[:=(]|@)/.test(after);
 }
+
+const codeOrRecord =
+  /^[#|>[]|\s[|]\s|=>|^(?:const|let|var|import|export|return|if|for|function|type|interface|class|def)\b|^[\w.]+\(/;
 
 function lineBefore(text: string, at: number): string {
   return text.slice(text.lastIndexOf("\n", at - 1) + 1, at);

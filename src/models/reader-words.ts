@@ -126,6 +126,8 @@ const everyday: ReadonlySet<string> = new Set(
     // German, French, Spanish, Italian: the words questions begin with, and what is in every sentence
     "der die das den dem des ein eine einen einer eines und oder ist sind war waren wird wurde wer was wann wo wie wieviel wieviele viele welche welcher welches warum hat haben hatte im von zu mit auf " +
     "le la les un une des du de et ou est sont etait qui que quoi quand comment combien quel quelle quels quelles pourquoi dans sur avec " +
-    "el los las una y es son era fue quien cuando donde como cuanto cuantos cuantas cual cuales por en con il lo gli che chi dove quando quanti quale perche"
+    "el los las una y es son era fue quien cuando donde como cuanto cuantos cuantas cual cuales por en con il lo gli che chi dove quando quanti quale perche " +
+    // Chinese and Japanese
+    "谁 誰 什么 甚麼 哪 哪里 哪个 何 多少 几 几个 怎么 为什么 吗 呢 的 了 是 在 有 か は が の を に で と も です ます だ した する ある いる いつ どこ なに なん なぜ どの どれ"
   ).split(" "),
 );
