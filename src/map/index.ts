@@ -6,3 +6,8 @@ export { askingOf, runMap, type MapProblem, type MapResult } from "./map.ts";
 export { outputLine } from "./output-file.ts";
 export type { OutputSchema, StandardSchema } from "./output-schema.ts";
 export { work, type Work, type WorkEnd } from "./work.ts";
+export { workOnJobs, type WorkerProblem } from "./worker.ts";
+export { objectsOf, Results } from "./results.ts";
+export type { ResultRows } from "./results-process.ts";
+export { resultsOf } from "./job-results.ts";
+export { estimateMap, type Estimate } from "./estimate.ts";

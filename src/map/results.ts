@@ -1,19 +1,14 @@
 /**
- * Questions over results without a model: SQL and its shorthands, by SQLite, in a thread that can be ended. The same
+ * Questions over results without a model: SQL and its shorthands, by SQLite, in a process that can be ended. The same
  * results and the same query give the same rows.
  */
+import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
+import { fileURLToPath } from "node:url";
 import { ConfigError } from "../core/errors.ts";
 import type { SettledRow } from "../core/job-store.ts";
 import type { Json, JsonObject } from "../core/json.ts";
-import type { FromResults, ToResults } from "./results-worker.ts";
-
-export interface ResultRows {
-  readonly columns: readonly string[];
-  /** Each row's values in the order of `columns`. */
-  readonly rows: readonly (readonly Json[])[];
-}
+import type { FromResults, ResultRows, ToResults } from "./results-process.ts";
 
 export interface ResultsOptions {
   readonly signal: AbortSignal;
@@ -27,16 +22,18 @@ export interface ResultsOptions {
  * (`position`, `key`, each member as a column, and `item`, objects as JSON).
  */
 export class Results {
-  readonly #worker: Worker;
+  readonly #worker: ChildProcess;
   readonly #signal: AbortSignal;
   #last: Promise<unknown> = Promise.resolve();
 
   /** Loads rows into a temporary database on disk: memory stays flat. */
   static async open(rows: AsyncIterable<readonly SettledRow[]>, options: ResultsOptions): Promise<Results> {
-    const file = import.meta.url.endsWith(".ts") ? "./results-worker.ts" : "./results-worker.js";
-    const worker = new Worker(new URL(file, import.meta.url), {
-      name: "results",
+    const file = import.meta.url.endsWith(".ts") ? "./results-process.ts" : "./results-process.js";
+    // A process, because SQLite in a thread runs a query to its end whatever the thread is told.
+    const worker = fork(fileURLToPath(new URL(file, import.meta.url)), {
+      serialization: "advanced",
       execArgv: ["--disable-warning=ExperimentalWarning"],
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     const results = new Results(worker, options.signal);
     try {
@@ -49,10 +46,9 @@ export class Results {
     }
   }
 
-  private constructor(worker: Worker, signal: AbortSignal) {
+  private constructor(worker: ChildProcess, signal: AbortSignal) {
     this.#worker = worker;
     this.#signal = signal;
-    worker.unref();
   }
 
   /** Runs one statement that only reads. Throws ConfigError where the query is wrong, with what the tables have. */
@@ -106,7 +102,7 @@ export class Results {
   }
 
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    this.#worker.kill("SIGKILL");
   }
 
   async #load(name: string, rows: AsyncIterable<readonly SettledRow[]>): Promise<void> {
@@ -123,25 +119,46 @@ export class Results {
 
   async #send(message: ToResults): Promise<ResultRows> {
     this.#signal.throwIfAborted();
-    const end = (): void => void this.#worker.terminate();
-    this.#signal.addEventListener("abort", end, { once: true });
-    this.#worker.ref();
+    if (this.#worker.exitCode !== null || this.#worker.killed) throw closed();
+    const ended = new AbortController();
+    const kill = (): void => void this.#worker.kill("SIGKILL");
+    this.#signal.addEventListener("abort", kill, { once: true, signal: ended.signal });
+    this.#keepAlive(true);
     try {
-      this.#worker.postMessage(message);
-      const answer = await Promise.race([
-        once(this.#worker, "message"),
-        once(this.#worker, "exit").then(() => undefined),
-      ]);
+      const answer = once(this.#worker, "message", { signal: ended.signal });
+      const exit = once(this.#worker, "exit", { signal: ended.signal }).then(() => undefined);
+      // Whichever comes second is given up below.
+      answer.catch(() => undefined);
+      exit.catch(() => undefined);
+      this.#worker.send(message);
+      const answered = await Promise.race([answer, exit]);
       this.#signal.throwIfAborted();
-      if (!answer) throw new ConfigError("invalid_input", "The results were closed.");
-      const reply = answer[0] as FromResults;
+      if (!answered) throw closed();
+      // Only the process below sends, and only these.
+      const reply = answered[0] as FromResults;
       if ("error" in reply) throw new ConfigError("invalid_input", reply.error);
       return reply;
     } finally {
-      this.#worker.unref();
-      this.#signal.removeEventListener("abort", end);
+      ended.abort();
+      this.#keepAlive(false);
     }
   }
+
+  /** Results that are open but idle don't keep the caller's process alive. */
+  #keepAlive(busy: boolean): void {
+    const { channel } = this.#worker;
+    if (busy) {
+      this.#worker.ref();
+      channel?.ref();
+    } else {
+      this.#worker.unref();
+      channel?.unref();
+    }
+  }
+}
+
+function closed(): ConfigError {
+  return new ConfigError("invalid_input", "The results were closed. Open them again to ask more of them.");
 }
 
 export function objectsOf({ columns, rows }: ResultRows): readonly JsonObject[] {

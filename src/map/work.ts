@@ -56,6 +56,8 @@ class Shift {
   #isDry = false;
   #busy = 0;
   #end: Ending | undefined;
+  #isRenewing = false;
+  #renewedAt = Date.now();
   #wakers: (() => void)[] = [];
   /** Failures of the endpoint with no success since: nobody knows yet whether the items are to blame. */
   #suspected: Finished[] = [];
@@ -77,6 +79,7 @@ class Shift {
   }
 
   async run(): Promise<WorkEnd> {
+    const sharing = shareRefusals(this.#work);
     const { signal } = this.#work.scope;
     const onAbort = (): void => this.#finish(endingOf(signal.reason));
     if (signal.aborted) onAbort();
@@ -89,6 +92,7 @@ class Shift {
       await Promise.all([...this.#leases].map((lease) => this.#release(lease)));
     } finally {
       clearInterval(renewal);
+      sharing.stop();
       signal.removeEventListener("abort", onAbort);
     }
     const end = this.#end ?? { type: "drained" };
@@ -279,22 +283,34 @@ class Shift {
   }
 
   async #renew(): Promise<void> {
+    if (this.#isRenewing) {
+      // Nobody answers: by now others may have the units, and two would work on them.
+      if (Date.now() - this.#renewedAt > this.#leaseMs) for (const lease of this.#leases) this.#lose(lease);
+      return;
+    }
     const ids = [...this.#leases].map(({ id }) => id);
+    this.#isRenewing = true;
+    const askedAt = Date.now();
     try {
       const lost = ids.length === 0 ? [] : await this.#work.jobs.renew(ids, this.#leaseMs);
-      for (const lease of this.#leases) {
-        if (!lost.includes(lease.id)) continue;
-        this.#leases.delete(lease);
-        lease.abort(new ModelError("timeout", "The lease was lost to another worker."));
-        this.#queue = this.#queue.filter((held) => held.lease !== lease);
-      }
+      for (const lease of this.#leases) if (lost.includes(lease.id)) this.#lose(lease);
+      this.#renewedAt = askedAt;
     } catch (error) {
-      // A store that can't be reached now may be in a moment; leases that were lost meanwhile are found out then.
+      // A store that can't be reached now may be in a moment; the next renewal finds out what was lost.
       this.#work.scope.emit({
         type: "notice",
         text: `Leases could not be renewed: ${faultOf(error).message}`,
       });
+    } finally {
+      this.#isRenewing = false;
     }
+  }
+
+  #lose(lease: Lease): void {
+    this.#leases.delete(lease);
+    lease.abort(new ModelError("timeout", "The lease was lost to another worker."));
+    this.#queue = this.#queue.filter((held) => held.lease !== lease);
+    this.#wake();
   }
 
   #finish(ending: Ending): void {
@@ -321,6 +337,31 @@ class Shift {
   #wake(): void {
     for (const wake of this.#wakers.splice(0)) wake();
   }
+}
+
+const listenEveryMs = 500;
+
+/** An endpoint that refuses one worker is spared by all: they share its limit. */
+function shareRefusals({ jobs, scope, asking }: Work): { stop(): void } {
+  const { refusals } = jobs;
+  if (!refusals) return { stop: () => undefined };
+  const { limiter } = scope.tree;
+  // News that can't be told or heard is no loss: each worker is refused by itself soon enough.
+  const ignore = (): void => undefined;
+  const silence = limiter.onRefusal((refusal) => void refusals.post(refusal).catch(ignore));
+  const listening = setInterval(() => {
+    refusals.read().then((heard) => {
+      for (const { endpoint, retryAfterMs } of heard)
+        if (endpoint === asking.model.endpoint) limiter.refused(endpoint, retryAfterMs);
+    }, ignore);
+  }, listenEveryMs);
+  listening.unref();
+  return {
+    stop() {
+      clearInterval(listening);
+      silence();
+    },
+  };
 }
 
 async function ask(asking: Asking, scope: RunScope, units: readonly HeldUnit[]): Promise<readonly Asked[]> {

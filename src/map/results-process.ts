@@ -1,15 +1,19 @@
-/** The thread behind `Results`: a temporary SQLite database that rows are loaded into and queries read from. */
+/** The process behind `Results`: a temporary SQLite database that rows are loaded into and queries read from. */
 import { constants, DatabaseSync, type StatementSync } from "node:sqlite";
-import { isMainThread, parentPort } from "node:worker_threads";
 import type { SettledRow } from "../core/job-store.ts";
 import { isPlainObject, type Json, type JsonObject } from "../core/json.ts";
-import type { ResultRows } from "./results.ts";
 
 export type ToResults =
   | { readonly type: "begin"; readonly name: string; readonly schema: JsonObject | undefined }
   | { readonly type: "rows"; readonly name: string; readonly rows: readonly SettledRow[] }
   | { readonly type: "end"; readonly name: string }
   | { readonly type: "query"; readonly query: string; readonly values: readonly (string | number | null)[] };
+
+export interface ResultRows {
+  readonly columns: readonly string[];
+  /** Each row's values in the order of `columns`. */
+  readonly rows: readonly (readonly Json[])[];
+}
 
 export type FromResults = ResultRows | { readonly error: string };
 
@@ -177,15 +181,15 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-const port = parentPort;
-if (isMainThread || !port) throw new Error("This file is the thread of results and can't be run by itself.");
 const database = new ResultsDatabase();
-port.on("message", (message: ToResults) => {
+process.on("message", (message: ToResults) => {
   let reply: FromResults;
   try {
     reply = database.answer(message);
   } catch (error) {
     reply = { error: error instanceof Error ? error.message : String(error) };
   }
-  port.postMessage(reply);
+  process.send?.(reply);
 });
+// Who asked is gone: there is nobody to answer.
+process.on("disconnect", () => process.exit());
