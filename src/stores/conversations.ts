@@ -18,8 +18,6 @@ import type { Calls } from "./channel.ts";
 import { blobStore } from "./conversations/blob-store.ts";
 import { checkConversations } from "./conversations/check-all.ts";
 import { eraseContent } from "./conversations/erase-all.ts";
-import { importLines } from "./conversations/import-lines.ts";
-import { exportLines } from "./conversations/lines.ts";
 import {
   branchOf,
   contextOf,
@@ -36,7 +34,6 @@ import {
   whole,
 } from "./conversations/records.ts";
 import { cursorText, placeOf } from "./conversations/cursor.ts";
-import { matcherOf } from "./conversations/matcher.ts";
 import type { MessagePage } from "./conversations/messages.ts";
 import { memoryCalls } from "./conversations/memory/calls.ts";
 import type { SearchPlace, SearchSlice } from "./conversations/search.ts";
@@ -83,8 +80,15 @@ function conversationStore(channel: Calls<"conversations">): ConversationStore {
     swap: (ref, swap) => swapContext(channel, ref, swap),
     search: (query, search) => searchPage(channel, query, search),
     check: (id, { signal } = {}) => checkConversations(channel, id, signal),
-    export: (id, { signal } = {}) => exportLines(channel, id, signal),
-    import: (lines, { signal } = {}) => importLines(channel, lines, signal),
+    // What few need is loaded when it is needed: a program that only appends starts sooner.
+    async *export(id, { signal } = {}) {
+      const { exportLines } = await import("./conversations/lines.ts");
+      yield* exportLines(channel, id, signal);
+    },
+    async import(lines, { signal } = {}) {
+      const { importLines } = await import("./conversations/import-lines.ts");
+      return importLines(channel, lines, signal);
+    },
     erase: (id, what, reason) => eraseContent(channel, id, what, reason),
     close: () => channel.close(),
   };
@@ -162,6 +166,7 @@ async function searchPage(
   query: SearchQuery,
   options: SearchOptions,
 ): Promise<SearchPage> {
+  const { matcherOf } = await import("./conversations/matcher.ts");
   // Refused here as well, before anything crosses to the other thread: only StoreErrors come back from it.
   matcherOf(query);
   const limit = options.limit ?? defaultHits;

@@ -8,3 +8,5 @@ export { memoryJobs } from "./jobs-memory.ts";
 export { memoryStore } from "./memory.ts";
 export { sqlite } from "./sqlite.ts";
 export type { SqliteOptions } from "./sqlite.ts";
+export { claudeCodeMessages, codexMessages, importTranscript, openAiMessages } from "./transcripts/index.ts";
+export type { TranscriptImport, TranscriptMessage } from "./transcripts/index.ts";

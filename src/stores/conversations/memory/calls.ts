@@ -5,7 +5,7 @@ import type { Operations } from "../../schema.ts";
 import { memoryBlobs } from "./blobs.ts";
 import { memoryContexts } from "./contexts.ts";
 import { memoryErasure } from "./erasure.ts";
-import { memorySearch } from "./search.ts";
+import type { SearchOperations } from "../search.ts";
 import { memoryTransfer } from "./transfer.ts";
 import { memoryBranches, memoryMessages } from "./tree.ts";
 import type { MemoryTables } from "./tree.ts";
@@ -13,12 +13,11 @@ import { memoryCheck } from "./check.ts";
 
 export function memoryCalls(): Calls<"conversations"> {
   const tables: MemoryTables = { conversations: [], order: [], blobs: new Map() };
-  const operations: Operations["conversations"] = {
+  const operations: Omit<Operations["conversations"], "search"> & { search?: SearchOperations } = {
     branches: memoryBranches(tables),
     messages: memoryMessages(tables),
     blobs: memoryBlobs(tables),
     contexts: memoryContexts(tables),
-    search: memorySearch(tables),
     erasure: memoryErasure(tables),
     check: memoryCheck(tables),
     transfer: memoryTransfer(tables),
@@ -30,7 +29,8 @@ export function memoryCalls(): Calls<"conversations"> {
         throw new StoreError("unavailable", "The store in memory was closed. What it held is gone.");
       // Carried out on the next turn, in order, as one that crosses to another thread would be.
       await undefined;
-      const run: unknown = operations[part][operation];
+      if (part === "search") operations.search ??= (await import("./search.ts")).memorySearch(tables);
+      const run: unknown = Reflect.get(operations[part] ?? {}, operation);
       if (typeof run !== "function") throw new TypeError(`Expected a store operation, got "${operation}".`);
       return Reflect.apply(run, undefined, values);
     },
