@@ -5,11 +5,21 @@ export type {
   AskOptions,
   AskRequest,
   AskResult,
+  ConversationRequest,
   Engine,
   PreviousAnswer,
   RunLimits,
 } from "./engine/index.ts";
 export type { AskTool, Citation } from "./rlm/index.ts";
+export type {
+  ChatResult,
+  ContextReport,
+  ConversationTool,
+  MessageInput,
+  OpenConversation,
+  SendInput,
+  SendOptions,
+} from "./lcm/index.ts";
 export type {
   ContextInput,
   ContextPart,
@@ -37,4 +47,4 @@ export type { Sandbox, SandboxSession } from "./core/sandbox.ts";
 export type { Store, StoredRun } from "./core/store.ts";
 export type { TraceEvent } from "./core/trace.ts";
 export type { Price, RunUsage, Usage } from "./core/usage.ts";
-export { memoryStore } from "./stores/index.ts";
+export { memoryConversations, memoryStore } from "./stores/index.ts";

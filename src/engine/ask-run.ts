@@ -86,6 +86,7 @@ export async function askRun(
     for (const text of models.notices) run.emit({ type: "notice", text });
     warnOfPrices(models, limits, run);
     corpus = await openContext(parts, request.context, options, run, signal);
+    noteSkipped(corpus, run);
     if (run.resumed) assertSame(run.resumed, query, corpus);
     await run.enter(newRun(query, corpus, request, options, models));
     const grant = divide(new Budget(limits.budget));
@@ -124,6 +125,14 @@ function warnOfPrices({ model, subModel }: EngineModels, { budget }: CheckedLimi
       type: "notice",
       text: `No price is known for ${unpriced.join(" and ")}: the ceiling on cost counts only what the provider reports. Set "prices" in the configuration to make it hold.`,
     });
+}
+
+/** Who asks must know what the answer can't rest on. */
+function noteSkipped(corpus: Corpus, run: RecordedRun): void {
+  const { skipped } = corpus.describe();
+  if (skipped.length === 0) return;
+  const named = skipped.map(({ path, reason }) => `${path} (${reason})`);
+  run.emit({ type: "notice", text: `Left out of the context: ${named.join(", ")}.` });
 }
 
 async function openContext(

@@ -1,9 +1,12 @@
 /** The library's front door: what asks, what resumes, what is stored. It hands the parts of the program to one another. */
 import { ConfigError } from "../core/errors.ts";
 import { asRunId, newRunId } from "../core/ids.ts";
+import type { ConversationStore } from "../core/conversation-store.ts";
 import { Run } from "../core/run.ts";
 import type { RunStore, Store } from "../core/store.ts";
+import type { OpenConversation } from "../lcm/index.ts";
 import { askRun, type AskOptions, type AskRequest, type AskResult } from "./ask-run.ts";
+import { conversationOf, type ConversationRequest } from "./conversations.ts";
 import { checkLimits, type RunLimits } from "./limits.ts";
 import type { EngineParts } from "./parts.ts";
 import { readRecipe } from "./recipe.ts";
@@ -64,6 +67,20 @@ export class Engine {
       for await (const event of run) watch(event);
       return result;
     });
+  }
+
+  /**
+   * A conversation without end: every message is kept to the letter, the model sees what fits its window, and looks up the
+   * rest. Opened at once, with or without `await`; its store is asked when it is first needed. Works without a model for all
+   * but answering.
+   */
+  conversation(id: string, request: ConversationRequest = {}): OpenConversation {
+    return conversationOf(this.#parts, id, request, this.#limits, this.#closing.signal);
+  }
+
+  /** Where all conversations are kept: to list, search, check, export, import and erase them. */
+  get conversations(): Promise<ConversationStore> {
+    return this.#parts.conversations();
   }
 
   /** What is stored of all runs. */

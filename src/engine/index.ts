@@ -1,5 +1,6 @@
 /** The engine and the words it is used with. */
 export type { AskOptions, AskRequest, AskResult } from "./ask-run.ts";
+export type { ConversationRequest } from "./conversations.ts";
 export { Engine } from "./engine.ts";
 export type { RunLimits } from "./limits.ts";
 export type { EngineModels, EngineParts, OpenOptions, SliceOptions } from "./parts.ts";

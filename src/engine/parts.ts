@@ -1,5 +1,6 @@
 /** What the engine is made of. `setup` fills it with the built-in adapters; a caller may put in his own. */
 import type { ContextInput, DocumentInput } from "../core/context.ts";
+import type { ConversationStore } from "../core/conversation-store.ts";
 import type { Corpus, Span } from "../core/corpus.ts";
 import type { Model } from "../core/model.ts";
 import type { Sandbox } from "../core/sandbox.ts";
@@ -11,6 +12,7 @@ export interface EngineParts {
   /** Made on first use, the same one afterwards. */
   sandbox(): Sandbox;
   store(): Promise<Store>;
+  conversations(): Promise<ConversationStore>;
   /** Ends what was made of these. */
   close(): Promise<void>;
   openCorpus(input: ContextInput, options: OpenOptions): Promise<Corpus>;

@@ -1,6 +1,7 @@
 /** Makes an engine of the built-in adapters, or of the caller's own: the only place that knows all of them. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { ConversationStore } from "../core/conversation-store.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
 import type { Sandbox } from "../core/sandbox.ts";
@@ -8,7 +9,7 @@ import type { Store } from "../core/store.ts";
 import { openCorpus, sliceCorpus } from "../corpora/index.ts";
 import { Engine, type EngineModels, type EngineParts, type RunLimits } from "../engine/index.ts";
 import { native, wasm } from "../sandboxes/index.ts";
-import { sqlite, storeHome } from "../stores/index.ts";
+import { sqlite, sqliteConversations, storeHome } from "../stores/index.ts";
 
 export interface EngineOptions {
   /** The root LM. @default found as the CLI finds it: configuration, environment, a local server, the built-in reader */
@@ -21,6 +22,8 @@ export interface EngineOptions {
   readonly sandbox?: SandboxName | Sandbox;
   /** Where runs and answers are kept. @default a database in `home` */
   readonly store?: Store;
+  /** Where conversations are kept. @default a database in `home` */
+  readonly conversations?: ConversationStore;
   /** The folder of everything stored. @default UNABRIDGED_HOME, else the platform's data folder */
   readonly home?: string;
   /** Of every run, unless the run sets its own. */
@@ -47,6 +50,7 @@ export class BuiltInParts implements EngineParts {
   #models: Promise<EngineModels> | undefined;
   #sandbox: Sandbox | undefined;
   #store: Promise<Store> | undefined;
+  #conversations: Promise<ConversationStore> | undefined;
 
   constructor(options: EngineOptions, find: FindModels = findAsConfigured) {
     const { sandbox, model, subModel } = options;
@@ -86,6 +90,14 @@ export class BuiltInParts implements EngineParts {
     return this.#store;
   }
 
+  conversations(): Promise<ConversationStore> {
+    const { conversations } = this.#options;
+    this.#conversations ??= conversations
+      ? Promise.resolve(conversations)
+      : sqliteConversations({ directory: this.#home });
+    return this.#conversations;
+  }
+
   openCorpus: EngineParts["openCorpus"] = (input, options) =>
     openCorpus(input, { ...options, spoolDir: this.#spoolFolder() });
 
@@ -101,12 +113,14 @@ export class BuiltInParts implements EngineParts {
 
   async close(): Promise<void> {
     await this.#sandbox?.close();
-    const isOurs = this.#options.store === undefined;
-    const store = await this.#store?.catch(() => {
-      // It never opened, which its caller was told.
-    });
-    if (isOurs) await store?.close();
+    // Stores that the caller brought are the caller's to close.
+    if (!this.#options.store) await (await this.#store?.catch(neverOpened))?.close();
+    if (!this.#options.conversations) await (await this.#conversations?.catch(neverOpened))?.close();
   }
+}
+
+function neverOpened(): undefined {
+  // Its caller was told why.
 }
 
 async function findAsConfigured(homeFolder: string): Promise<EngineModels> {
