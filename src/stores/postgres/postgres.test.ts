@@ -17,7 +17,6 @@ describe("on a PostgreSQL server", { skip }, () => {
   after(() => server.stop());
 
   jobStoreContract("the job store of a server", {
-    sharded: true,
     async open() {
       const url = await newDatabase();
       return postgresJobs({ url, shardUnits: 20 });

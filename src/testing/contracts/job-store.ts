@@ -5,18 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "node:test";
-import fc from "fast-check";
 import { StoreError } from "../../core/errors.ts";
-import { newJobId } from "../../core/ids.ts";
 import type { JobId } from "../../core/ids.ts";
-import type { ClaimAnswer, ClaimWish, JobStore, NewJob, NewRow, UnitOutcome } from "../../core/job-store.ts";
-import { canonicalJson, sha256, type Json } from "../../core/json.ts";
+import type { JobStore } from "../../core/job-store.ts";
+import { claimAll, done, fault, newJob, row, unitsOf, wish, type JobTest } from "./job-store-given.ts";
+import { moneyTests, valueTests } from "./job-store-money.ts";
 
 export interface JobStoreUnderTest {
   /** Opens the jobs of an empty folder. */
   open(directory: string): Promise<JobStore>;
-  /** Units that a claim hands out may be more than asked for: then tests claim until all are out. @default false */
-  readonly sharded?: boolean;
 }
 
 /** Registers the contract with node:test. */
@@ -38,11 +35,9 @@ export function jobStoreContract(name: string, subject: JobStoreUnderTest): void
     rowTests(jobTest);
     workTests(jobTest);
     moneyTests(jobTest);
-    lawTests(jobTest);
+    valueTests(jobTest);
   });
 }
-
-type JobTest = (title: string, check: (store: JobStore) => Promise<void>) => void;
 
 function jobTests(jobTest: JobTest): void {
   jobTest("opening a job of the same key again gives the same job", async (store) => {
@@ -318,119 +313,4 @@ function workTests(jobTest: JobTest): void {
     );
     assert.deepEqual([(await store.counts(id)).failed, (await store.counts(id)).running], [0, 1]);
   });
-}
-
-function moneyTests(jobTest: JobTest): void {
-  const money = { ceilingUsd: 1, wantUsd: 0.4, leastUsd: 0.1 };
-
-  jobTest("grants, settled costs and lost grants never come to more than the ceiling", async (store) => {
-    const { id } = await store.open(newJob());
-    await store.add(
-      id,
-      Array.from({ length: 40 }, (_, index) => row(index + 1, index)),
-    );
-    await store.seal(id, 40);
-    const first = await store.claim(id, wish({ count: 1, leaseMs: 30, money }));
-    assert.ok(first.type === "units" && first.grantUsd === 0.4);
-    const [unit] = unitsOf(first);
-    assert.ok(unit);
-    await store.settle(id, [{ ...done(unit), costUsd: 0.15 }]);
-    await sleep(60); // The lease is lost: its other 25 cents count as spent.
-    const second = await store.claim(id, wish({ count: 1, money }));
-    assert.ok(second.type === "units" && second.grantUsd !== undefined);
-    assert.ok(Math.abs((await store.counts(id)).costUsd - 0.4) < 1e-9);
-    assert.ok(Math.abs(second.grantUsd - 0.3) < 1e-9, "half of what is left");
-    await store.release(second.lease, 0.02);
-    const third = await store.claim(id, wish({ count: 1, money: { ...money, leastUsd: 0.57, wantUsd: 5 } }));
-    assert.ok(third.type === "units" && Math.abs((third.grantUsd ?? 0) - 0.58) < 0.011);
-    assert.equal((await store.claim(id, wish({ count: 1, money }))).type, "wait");
-    await store.release(third.lease, 0.5);
-    const last = await store.claim(id, wish({ money }));
-    assert.ok(last.type === "ceiling" && Math.abs(last.spentUsd - 0.92) < 1e-9);
-  });
-
-  jobTest("a cost nobody knows is remembered as unknown", async (store) => {
-    const { id } = await store.open(newJob());
-    await store.add(id, [row(1, "a")]);
-    await store.settle(
-      id,
-      (await claimAll(store, id)).map((unit) => ({ ...done(unit), costUsd: null })),
-    );
-    assert.equal((await store.counts(id)).costKnown, false);
-  });
-}
-
-function lawTests(jobTest: JobTest): void {
-  jobTest("any JSON comes back as it was", async (store) => {
-    const { id } = await store.open(newJob());
-    const items = fc.sample(fc.jsonValue({ maxDepth: 3 }), 60) as Json[];
-    items.push("x".repeat(5000), "nul \0 and \ud800 alone", { $text: "0".repeat(64) });
-    const distinct = [...new Map(items.map((item) => [canonicalJson(item), item])).values()];
-    await store.add(
-      id,
-      distinct.map((item, index) => row(index + 1, item)),
-    );
-    await store.seal(id, distinct.length);
-    const claimed = await claimAll(store, id);
-    const back = (json: Json): Json => JSON.parse(JSON.stringify(json)) as Json;
-    assert.deepEqual(
-      claimed.map(({ item }) => item),
-      distinct.map(back),
-    );
-    await store.settle(id, claimed.map(done));
-    const rows = await store.settledRows(id, { after: 0, limit: 1000, withItems: true });
-    assert.deepEqual(
-      rows.map(({ item }) => item),
-      distinct.map(back),
-    );
-    assert.deepEqual(
-      rows.map(({ outcome }) => outcome.ok && outcome.result),
-      distinct.map((item) => back({ of: item })),
-    );
-  });
-}
-
-function newJob(given: Partial<NewJob> = {}): NewJob {
-  const id = newJobId();
-  return { id, at: Date.now(), key: `key of ${id}`, task: `task of ${id}`, recipe: {}, ...given };
-}
-
-function row(position: number, item: Json, key?: string | number): NewRow {
-  const hash = sha256(canonicalJson(item)).slice(0, 32);
-  return { type: "item", position, hash, item, ...(key === undefined ? {} : { key }) };
-}
-
-function fault(position: number): NewRow {
-  return { type: "fault", position, fault: { code: "invalid_item", message: `Line ${position} is broken.` } };
-}
-
-function wish(given: Partial<ClaimWish> = {}): ClaimWish {
-  return { worker: "tester", count: 1000, leaseMs: 60_000, ...given };
-}
-
-type LeasedUnit = ReturnType<typeof unitsOf>[number];
-
-function unitsOf(answer: ClaimAnswer) {
-  assert.equal(answer.type, "units");
-  return answer.type === "units" ? answer.units.map((unit) => ({ ...unit, lease: answer.lease })) : [];
-}
-
-/** All that is pending, in order. */
-async function claimAll(store: JobStore, id: JobId): Promise<LeasedUnit[]> {
-  const units: LeasedUnit[] = [];
-  for (;;) {
-    const answer = await store.claim(id, wish({ count: 20 }));
-    if (answer.type !== "units") return units.sort((a, b) => a.position - b.position);
-    units.push(...unitsOf(answer));
-  }
-}
-
-function done(unit: LeasedUnit): UnitOutcome {
-  return {
-    unit: unit.unit,
-    lease: unit.lease,
-    attempts: 1,
-    costUsd: 0,
-    outcome: { ok: true, result: { of: unit.item } },
-  };
 }
