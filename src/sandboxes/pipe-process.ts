@@ -34,6 +34,8 @@ export function startPipeProcess({
   const child = spawn(command, args, {
     env: {},
     cwd: "/",
+    // In a session of its own: Ctrl-C in a terminal ends the run, and the run then still asks the guest for its draft.
+    detached: process.platform !== "win32",
     stdio: ["ignore", "ignore", "pipe", ...pipes, ...descriptors, ...(readPid ? ["pipe" as const] : [])],
   });
   inputs.forEach((bytes, index) => {
