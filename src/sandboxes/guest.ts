@@ -1,9 +1,10 @@
 /** One live interpreter: boots, takes in its context, hands on its messages. It knows neither timeouts nor restarts. */
 import { messageOf, SandboxError } from "../core/errors.ts";
 import type { SandboxOptions } from "../core/sandbox.ts";
-import { FrameReader, jsonFrame, ProtocolViolation, rawHeader, type Frame } from "./frames.ts";
+import { FrameReader, jsonFrame, ProtocolViolation, type Frame } from "./frames.ts";
 import type { GuestProcess } from "./guest-process.ts";
 import { parseGuestMessage, type CellDone, type GuestMessage, type HostMessage } from "./messages.ts";
+import { sendTexts } from "./texts-to-guest.ts";
 
 const bootTimeoutMs = 60_000;
 
@@ -59,11 +60,13 @@ export class Guest {
       tools,
       memoryMb: limits.memoryMb,
     });
-    for (let index = 0; load !== undefined && index < documents.length && !this.#hasExited; index++) {
-      const bytes = await load(index);
-      await this.#process.write(rawHeader(bytes.byteLength));
-      await this.#process.write(bytes);
-    }
+    if (load !== undefined)
+      await sendTexts({
+        count: documents.length,
+        load,
+        write: (bytes) => this.#process.write(bytes),
+        hasEnded: () => this.#hasExited,
+      });
     try {
       await opened;
     } catch (error) {
