@@ -1,9 +1,9 @@
 /** `unabridged ask`, and with a run's id `runs resume`: one question from the command line to the answer on standard output. */
 import { z } from "zod";
 import { ConfigError } from "../core/errors.ts";
-import { asRunId } from "../core/ids.ts";
+import { asRunId, type RunId } from "../core/ids.ts";
 import type { Run } from "../core/run.ts";
-import type { AskContext, AskOptions, AskResult } from "../engine/index.ts";
+import type { AskContext, AskOptions, AskResult, Engine } from "../engine/index.ts";
 import { launch, type Launched } from "../setup/launch.ts";
 import { exitCodes, reportFailure } from "./failure.ts";
 import { launchFlags, type AskFlags, type RunFlags } from "./flags.ts";
@@ -85,7 +85,7 @@ async function contextOf(
 /** Shows a run while it goes on, then its answer on standard output and how it ended on standard error. */
 async function follow(
   run: Run<AskResult>,
-  { models, homeFolder }: Launched,
+  { engine, models, homeFolder }: Launched,
   flags: AskFlags,
 ): Promise<number> {
   const view = flags.trace
@@ -104,7 +104,8 @@ async function follow(
   } catch (error) {
     view.end();
     const code = reportFailure(error);
-    if (!(error instanceof ConfigError)) process.stderr.write(resumeLine(run.id));
+    if (!(error instanceof ConfigError) && (await isStored(engine, run.id)))
+      process.stderr.write(resumeLine(run.id));
     return code;
   }
   view.end();
@@ -116,6 +117,14 @@ async function follow(
   return { answered: exitCodes.done, partial: exitCodes.limit, cancelled: exitCodes.cancelled }[
     result.status
   ];
+}
+
+/** A run that failed before it was recorded can't be gone on with. */
+async function isStored({ runs }: Engine, runId: RunId): Promise<boolean> {
+  return runs.get(runId).then(
+    () => true,
+    () => false,
+  );
 }
 
 function resumeLine(runId: string): string {

@@ -6,6 +6,9 @@ import { addLimitFlags, addModelFlags, addSandboxFlag, type AskFlags } from "./f
 /** @returns the exit code: 0 done, 1 failed, 2 usage or configuration, 3 a limit was reached, 130 cancelled */
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode = 0;
+  process.stdout.on("error", (error) => whenUnread(error, () => process.exit()));
+  // Nobody follows the progress any more; the answer is still wanted.
+  process.stderr.on("error", (error) => whenUnread(error, () => {}));
   const program = commands((code) => void (exitCode = code));
   try {
     await program.parseAsync([...argv]);
@@ -15,6 +18,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { reportFailure } = await import("./failure.ts");
     return reportFailure(error);
   }
+}
+
+/** Whoever read our output has gone, as `head` does once it has enough. That is no failure of ours. */
+function whenUnread(error: Error, act: () => void): void {
+  if (!("code" in error) || error.code !== "EPIPE") throw error;
+  act();
 }
 
 function commands(exit: (code: number) => void): Command {
