@@ -20,12 +20,16 @@ export interface Started {
   readonly ended: Promise<Ended>;
   /** Resolves once standard error holds this text; rejects where the process ends without it. */
   says(text: string | RegExp): Promise<void>;
+  /** Ctrl-C: the signal goes to the command and all that it has started. */
+  interrupt(): void;
 }
 
 export interface CommandOptions {
   readonly cwd?: string;
   readonly stdin?: string | Uint8Array;
   readonly environment?: Readonly<Record<string, string>>;
+  /** A command that starts the program which is put behind it. */
+  readonly launcher?: readonly string[];
 }
 
 export interface CliStage extends AsyncDisposable {
@@ -84,10 +88,13 @@ function startCommand(
   args: readonly string[],
   folder: string,
   home: string,
-  { cwd = folder, stdin, environment = {} }: CommandOptions,
+  { cwd = folder, stdin, environment = {}, launcher = [] }: CommandOptions,
 ): Started {
-  const child = spawn(process.execPath, args, {
+  const [command = "", ...rest] = [...launcher, process.execPath, ...args];
+  const child = spawn(command, rest, {
     cwd,
+    // A group of its own, as a shell makes one for each command: Ctrl-C goes to all of it.
+    detached: true,
     stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     // Nothing of this machine's keys and servers: a story must not find a model that it was not given.
     env: {
@@ -115,5 +122,8 @@ function startCommand(
       look();
       void ended.then(() => reject(new Error(`It ended without saying ${text}: ${streams.stderr}`)));
     });
-  return { process: child, ended, says };
+  const interrupt = (): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGINT");
+  };
+  return { process: child, ended, says, interrupt };
 }
