@@ -59,19 +59,18 @@ function valuesOf(question: string, isTable: boolean, hasUnit: boolean): Counted
   const quoted = [...question.matchAll(quotation)].map((match) => match[1]?.trim() ?? "");
   if (quoted.length > 0) return quoted.map(valueOf);
   const tail = question.replace(/^\W*\p{L}+/u, "");
-  const exact =
-    tail.match(
-      /(?<![\p{L}\p{N}])(?:[\p{L}_]*\p{N}[\p{L}\p{N}_.:/@-]*|\/[\w./-]+|\p{Lu}[\p{Lu}_]*)(?![\p{L}])/gu,
-    ) ?? [];
+  const tokens = tail.match(/\/?[\p{L}\p{N}_][\p{L}\p{N}_.:/@-]*/gu) ?? [];
+  const exact = tokens.map((text) => text.replace(/[.:/-]+$/, "")).filter((text) => isExact.test(text));
   const names = tail.match(/\p{Lu}\p{L}*\p{Ll}\p{L}*(?:\s+\p{Lu}\p{L}*\p{Ll}\p{L}*)*/gu) ?? [];
-  const found = [...exact.map((text) => text.replace(/[.:/-]+$/, "")), ...names].filter(
-    (text) => text !== "" && !/^(I|A)$/.test(text),
-  );
+  const found = [...exact, ...names.filter((name) => !exact.some((text) => text.includes(name)))];
   if (found.length > 0 && (isTable || hasUnit)) return [...new Set(found)].slice(0, 4).map(valueOf);
   if (!hasUnit) return [];
   const [rest] = termsOf(question).filter(({ stems }) => stems.every((stem) => !isUnit(stem)));
   return rest ? [valueOf(rest.text)] : [];
 }
+
+/** Has a digit, a sign inside, or capitals alone. */
+const isExact = /\p{N}|[\p{L}\p{N}][.:/@_][\p{L}\p{N}]|^\/|^(?!(?:I|A)$)\p{Lu}+$/u;
 
 function isUnit(stem: string): boolean {
   return unitWords.has(stem) || [...unitWords].some((word) => wordsOf(word)[0] === stem);

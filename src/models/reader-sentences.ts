@@ -42,8 +42,9 @@ function isWrapped(text: string, at: number, end: number): boolean {
   const before = withoutMarks(lineBefore(text, at));
   const lineEnd = text.indexOf("\n", end);
   const after = withoutMarks(text.slice(end, lineEnd < 0 ? undefined : lineEnd));
-  if (before.length < 40 || !/[\p{L}\p{N},'’”"`)-]$/u.test(before) || codeOrRecord.test(before)) return false;
-  return /^["'“‘«(`]?\p{L}/u.test(after) && !/^(\w+\s*[:=(]|@)/.test(after);
+  if (before.length < 40 || !/[\p{L}\p{N},'’”"`)*-]$/u.test(before) || codeOrRecord.test(before))
+    return false;
+  return /^["'“‘«(]?\p{L}|^`\S/u.test(after) && !/^(\w+\s*[:=(]|@)/.test(after);
 }
 
 const codeOrRecord =
