@@ -69,7 +69,7 @@ const loaders: { readonly [Name in DatabaseName]: () => Promise<Parts<Name>> } =
 const settings: { readonly [Name in DatabaseName]: string } = {
   unabridged: "",
   jobs: "",
-  conversations: "pragma secure_delete = on",
+  conversations: "pragma secure_delete = on; pragma wal_autocheckpoint = 1000",
 };
 
 export interface PartOfSchema {

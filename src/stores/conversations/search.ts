@@ -1,5 +1,5 @@
 /** The part of the database that searches: candidates from the index, each verified in its message, a slice at a time. */
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { searchableText } from "../../core/conversation.ts";
 import type { BranchRef } from "../../core/conversation.ts";
 import type { SearchQuery, Snippet } from "../../core/conversation-store.ts";
@@ -7,7 +7,7 @@ import type { ConversationId } from "../../core/ids.ts";
 import type { Message } from "../../core/message.ts";
 import { numberIn, numberOrNullIn, statement, textIn } from "../parts/part.ts";
 import type { OpenPart, Part, Row, Texts } from "../parts/part.ts";
-import { isVisible, messageColumns, messageTables } from "./messages.ts";
+import { isVisible } from "./messages.ts";
 import { openLineage } from "./branches.ts";
 import type { Segment } from "./branches.ts";
 import { hitIn, matcherOf } from "./matcher.ts";
@@ -67,63 +67,66 @@ export const searchPart: Part<SearchOperations> = {
 
 const sliceMs = 12;
 /** Words that more messages have than this don't choose candidates where a rarer one does. */
-const commonWord = 50_000;
+const commonWord = 10_000;
+const scanStretch = 4096;
+
+/** Without the hashes and the verbatim text, which can be long. */
+const selectFound = `select messages.number, messages.conversation, messages.seq, messages.branch, messages.position,
+  messages.at, messages.message, erasures.at as erased_at
+  from messages left join erasures on erasures.message = messages.number`;
 
 function openSearch(database: DatabaseSync, texts: Texts): OpenPart<SearchOperations> {
   const lineage = openLineage(database);
   const index = openSearchIndex(database);
-  const newest = statement(database, "select max(number) as number from messages");
-  const one = statement(
-    database,
-    `select ${messageColumns}, messages.conversation from ${messageTables}
-     where messages.number = ?`,
-  );
+  const newest = statement(database, "select max(number) as count from messages");
+  const one = statement(database, `${selectFound} where messages.number = ?`);
   const scan = (order: string): string =>
-    `select ${messageColumns}, messages.conversation from ${messageTables}
-     where messages.number > ? and messages.number < ? order by messages.number ${order}`;
+    `${selectFound} where messages.number > ?1 and messages.number < ?2 and (?3 is null or conversation = ?3)
+       and (?4 is null or instr(messages.message, ?4) or instr(messages.message, '"$text"')) order by messages.number ${order}`;
   const scanDown = statement(database, scan("desc"));
   const scanUp = statement(database, scan("asc"));
-  // Numbers rise with seq, whose index keeps other conversations out of the way.
-  const scanOwn = (order: string): string =>
-    `select ${messageColumns}, messages.conversation from ${messageTables} where messages.conversation = ?
-     and seq > coalesce((select max(seq) from messages where conversation = ?1 and number = ?2), 0)
-     and seq < coalesce((select max(seq) from messages where conversation = ?1 and number = ?3), ${Number.MAX_SAFE_INTEGER})
-     and messages.number < ?3 order by seq ${order}`;
-  const scanOwnDown = statement(database, scanOwn("desc"));
-  const scanOwnUp = statement(database, scanOwn("asc"));
   const conversationId = statement(database, "select id from conversations where number = ?");
-  const countIn = statement(database, "select max(seq) as seq from messages where conversation = ?");
+  const countIn = statement(database, "select max(seq) as count from messages where conversation = ?");
   const countAll = statement(
     database,
-    `select total((select max(seq) from messages where conversation = conversations.number)) as seq
+    `select total((select max(seq) from messages where conversation = conversations.number)) as count
      from conversations where id is not null`,
   );
 
   function slice(request: SearchRequest): SearchSlice {
     const matcher = matcherOf(request.query);
     const scope = scopeOf(request);
-    const upTo = request.from?.upTo ?? numberOrNullIn(newest().get() ?? {}, "number") ?? 0;
+    const upTo = request.from?.upTo ?? numberOf(newest());
     const messages = countOf(request, scope);
     if (matcher.lookUp.type === "words") {
       const ranked = rank(matcher.lookUp.words, scope, upTo);
       if (ranked) return { ...verifyRanked(ranked, request, matcher, scope, upTo), messages, by: "index" };
     }
-    const range: IndexRange = {
-      conversation: scope.conversation,
-      above: request.newestFirst ? 0 : (request.from?.reached ?? 0),
-      below: request.newestFirst ? (request.from?.reached ?? upTo + 1) : upTo + 1,
-      newestFirst: request.newestFirst,
+    const found =
+      matcher.lookUp.type === "scan"
+        ? scanned(request, matcher, scope, upTo)
+        : verify(candidates(matcher, indexRange(request, scope, upTo)), request, matcher, scope, upTo);
+    return { ...found, messages, by: matcher.lookUp.type === "scan" ? "scan" : "index" };
+  }
+
+  function indexRange(request: SearchRequest, scope: Scope, upTo: number): IndexRange {
+    const { newestFirst, from } = request;
+    return {
+      conversation: scope.indexed,
+      above: newestFirst ? 0 : (from?.reached ?? 0),
+      below: newestFirst ? (from?.reached ?? upTo + 1) : upTo + 1,
+      newestFirst,
     };
-    const by = matcher.lookUp.type === "scan" ? "scan" : "index";
-    return { ...verify(candidates(matcher, range), request, matcher, scope, upTo), messages, by };
   }
 
   function scopeOf(request: SearchRequest): Scope {
-    if (request.in === "all") return { conversation: undefined, segments: undefined };
+    if (request.in === "all") return { conversation: undefined, indexed: undefined, segments: undefined };
     const conversation = lineage.conversation(request.in.conversationId);
-    if (!("name" in request.in)) return { conversation, segments: undefined };
-    const segments = lineage.segments(lineage.branch(request.in).number);
-    return { conversation, segments };
+    const isMost = numberOf(countIn(), conversation) * 4 > numberOf(newest());
+    // The index is asked for a conversation only where that rules out much: to intersect costs as well.
+    const indexed = isMost ? undefined : conversation;
+    const ref = "name" in request.in ? request.in : undefined;
+    return { conversation, indexed, segments: ref && lineage.segments(lineage.branch(ref).number) };
   }
 
   function countOf(request: SearchRequest, scope: Scope): number {
@@ -131,16 +134,12 @@ function openSearch(database: DatabaseSync, texts: Texts): OpenPart<SearchOperat
       const { position } = lineage.head(lineage.branch(request.in).number);
       return Math.max(0, Math.min(position, request.last) - request.first + 1);
     }
-    const row = scope.conversation === undefined ? countAll().get() : countIn().get(scope.conversation);
-    return numberOrNullIn(row ?? {}, "seq") ?? 0;
+    return scope.conversation === undefined ? numberOf(countAll()) : numberOf(countIn(), scope.conversation);
   }
 
   function* candidates(matcher: Matcher, range: IndexRange): IterableIterator<Row> {
     const { lookUp } = matcher;
-    if (lookUp.type === "scan") {
-      yield* scanned(range);
-      return;
-    }
+    if (lookUp.type === "scan") return;
     const [rarest] = lookUp.type === "words" ? byRarity(lookUp.words, range) : [];
     const numbers =
       lookUp.type === "trigrams"
@@ -155,9 +154,27 @@ function openSearch(database: DatabaseSync, texts: Texts): OpenPart<SearchOperat
     }
   }
 
-  function scanned({ conversation, above, below, newestFirst }: IndexRange): Iterable<Row> {
-    if (conversation === undefined) return (newestFirst ? scanDown() : scanUp()).iterate(above, below);
-    return (newestFirst ? scanOwnDown() : scanOwnUp()).iterate(conversation, above, below);
+  /** Looks at every message, a stretch of numbers at a time: SQLite passes over those without the needle. */
+  function scanned(request: SearchRequest, matcher: Matcher, scope: Scope, upTo: number): Found {
+    const until = performance.now() + sliceMs;
+    const { newestFirst, limit, from } = request;
+    const needle = matcher.lookUp.type === "scan" ? (matcher.lookUp.needle ?? null) : null;
+    const hits: HitRecord[] = [];
+    let edge = from?.reached ?? (newestFirst ? upTo + 1 : 0);
+    for (;;) {
+      const above = newestFirst ? Math.max(0, edge - scanStretch - 1) : edge;
+      const below = newestFirst ? edge : Math.min(upTo, edge + scanStretch) + 1;
+      const stretch = newestFirst ? scanDown() : scanUp();
+      for (const row of stretch.iterate(above, below, scope.conversation ?? null, needle)) {
+        const hit = hitOf(row, request, matcher, scope);
+        if (hit) hits.push(hit);
+        const isLate = performance.now() > until;
+        if (hits.length >= limit || isLate) return { hits, next: { upTo, reached: numberIn(row, "number") } };
+      }
+      if (newestFirst ? above === 0 : below > upTo) return { hits, next: undefined };
+      edge = newestFirst ? above + 1 : below - 1;
+      if (performance.now() > until) return { hits, next: { upTo, reached: edge } };
+    }
   }
 
   function verify(
@@ -166,7 +183,7 @@ function openSearch(database: DatabaseSync, texts: Texts): OpenPart<SearchOperat
     matcher: Matcher,
     scope: Scope,
     upTo: number,
-  ): Pick<SearchSlice, "hits" | "next"> {
+  ): Found {
     const until = performance.now() + sliceMs;
     const hits: HitRecord[] = [];
     for (const row of rows) {
@@ -187,15 +204,11 @@ function openSearch(database: DatabaseSync, texts: Texts): OpenPart<SearchOperat
     if (scope.segments && !isVisible(scope.segments, branch, position)) return undefined;
     if (position < request.first || position > request.last) return undefined;
     const folded = textIn(row, "message");
-    const { lookUp } = matcher;
-    if (lookUp.type === "scan" && lookUp.needle !== undefined && !folded.includes('"$text"')) {
-      if (!folded.includes(lookUp.needle)) return undefined;
-    }
     // Written by the messages part.
     const message = JSON.parse(texts.unfold(folded)) as Message;
     const text = searchableText(message);
     const found = hitIn(text, matcher);
-    if (!found && lookUp.type !== "words") return undefined;
+    if (!found && matcher.lookUp.type !== "words") return undefined;
     const id = conversationId().get(numberIn(row, "conversation"))?.["id"];
     // One that is being imported has none yet.
     if (typeof id !== "string") return undefined;
@@ -220,7 +233,7 @@ function openSearch(database: DatabaseSync, texts: Texts): OpenPart<SearchOperat
   /** Messages with the most and rarest words first; undefined where every word is a common one. */
   function rank(words: Words, scope: Scope, upTo: number): number[] | undefined {
     const range: IndexRange = {
-      conversation: scope.conversation,
+      conversation: scope.indexed,
       above: 0,
       below: upTo + 1,
       newestFirst: true,
@@ -246,7 +259,7 @@ function openSearch(database: DatabaseSync, texts: Texts): OpenPart<SearchOperat
     matcher: Matcher,
     scope: Scope,
     upTo: number,
-  ): Pick<SearchSlice, "hits" | "next"> {
+  ): Found {
     const hits: HitRecord[] = [];
     let reached = request.from?.reached ?? 0;
     for (; reached < ranked.length && hits.length < request.limit; reached++) {
@@ -263,7 +276,16 @@ function openSearch(database: DatabaseSync, texts: Texts): OpenPart<SearchOperat
 type Words = readonly { readonly word: string; readonly isPrefix: boolean }[];
 const emptyWord: Words[number] = { word: "", isPrefix: false };
 
+type Found = Pick<SearchSlice, "hits" | "next">;
+
 interface Scope {
   readonly conversation: number | undefined;
+  /** What the index is asked for. */
+  readonly indexed: number | undefined;
   readonly segments: readonly Segment[] | undefined;
+}
+
+/** The `count` of a query's only row; 0 where there is nothing to count. */
+function numberOf(counted: StatementSync, ...values: number[]): number {
+  return numberOrNullIn(counted.get(...values) ?? {}, "count") ?? 0;
 }
