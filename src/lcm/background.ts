@@ -20,6 +20,7 @@ export class Background {
   readonly #parts: BackgroundParts;
   #work: Promise<void> | undefined;
   #isWoken = false;
+  #hasWarned = false;
 
   constructor(parts: BackgroundParts) {
     this.#parts = parts;
@@ -45,9 +46,15 @@ export class Background {
         if (signal.aborted) return;
         // The conversation goes on without; whoever needs labels meets the same error where it can be told.
         this.#parts.patience.record("failed");
-        process.emitWarning?.(`Labels could not be made ahead: ${messageOf(error)}`, "UnabridgedWarning");
+        this.#warn(error);
       }
     }
+  }
+
+  #warn(error: unknown): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    process.emitWarning(`Labels could not be made ahead: ${messageOf(error)}`, "UnabridgedWarning");
   }
 
   async #once(): Promise<void> {

@@ -76,7 +76,7 @@ export class Compactor {
   async planAhead(situation: Situation): Promise<readonly Unit[] | undefined> {
     await this.#view.refresh();
     const { assembled, units, sizes } = this.#look(situation);
-    if (assembled.tokens <= sizes.soft) return undefined;
+    if (assembled.tokens <= sizes.soft || sizes.room <= 0) return undefined;
     const ready = this.#withReady(units);
     const target = compacted(ready, sizes);
     return isWorthPreparing(ready, target, sizes) ? target : undefined;
@@ -273,7 +273,7 @@ function nothing(tokens: number, reason: string): CompactResult {
 }
 
 function itemsKey(units: readonly Unit[]): string {
-  return units.map((unit) => `${unit.type}${unit.type === "node" ? unit.id : ""}${unit.first}`).join(" ");
+  return JSON.stringify(itemsOf(units));
 }
 
 function stillTooLong(tokens: number, { hard, window }: Sizes): ConfigError {

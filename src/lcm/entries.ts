@@ -1,5 +1,5 @@
 /** What the active context consists of, in order: labels and messages, each with what it is shown as. Pure. */
-import type { ActiveContext, ContextItem, StoredMessage, SummaryNode } from "../core/conversation.ts";
+import type { ContextItem, StoredMessage, SummaryNode } from "../core/conversation.ts";
 import type { SummaryId } from "../core/ids.ts";
 import type { Message } from "../core/message.ts";
 import { showNode, stubMessages } from "./fence.ts";
@@ -81,20 +81,21 @@ export function unitsOf(entries: readonly Entry[], factor: number): readonly Uni
 
 /** The items of an active context for units that are nodes and groups. What follows the last node needs no item. */
 export function itemsOf(units: readonly Unit[]): readonly ContextItem[] {
-  const lastNode = units.findLastIndex((unit) => unit.type === "node");
+  const lastNode = units.findLastIndex((unit) => shownNode(unit) !== undefined);
   const items: ContextItem[] = [];
   for (const unit of units.slice(0, lastNode + 1)) {
+    const id = shownNode(unit);
     const before = items.at(-1);
-    if (unit.type === "node") items.push({ type: "summary", id: unit.id });
+    if (id !== undefined) items.push({ type: "summary", id });
     else if (before?.type === "messages") items[items.length - 1] = { ...before, last: unit.last };
     else items.push({ type: "messages", first: unit.first, last: unit.last });
   }
   return items;
 }
 
-/** Ids of the labels an active context shows. */
-export function summaryIdsIn({ items }: ActiveContext): readonly SummaryId[] {
-  return items.flatMap((item) => (item.type === "summary" ? [item.id] : []));
+function shownNode(unit: Unit): SummaryId | undefined {
+  if (unit.type === "node") return unit.id;
+  return unit.type === "group" ? unit.stubId : undefined;
 }
 
 function nodeUnit(entry: Entry & { type: "node" }, isPinned: boolean, factor: number): NodeUnit | GroupUnit {
@@ -102,7 +103,7 @@ function nodeUnit(entry: Entry & { type: "node" }, isPinned: boolean, factor: nu
   const { first, last } = node.covers;
   const tokens = Math.ceil(entry.tokens * factor);
   // A stub waits to be labelled like the messages that it stands for.
-  if (stubMessages(node)) return { type: "group", first, last, tokens, isPinned };
+  if (stubMessages(node)) return { type: "group", first, last, tokens, isPinned, stubId: node.id };
   return { type: "node", id: node.id, level: node.level, first, last, tokens };
 }
 

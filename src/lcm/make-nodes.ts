@@ -21,7 +21,7 @@ export interface NodeSource {
   messages(first: number, last: number): Promise<readonly StoredMessage[]>;
   /** The text of a label that is shown now or was made by an earlier fold. */
   node(id: SummaryId): Promise<Pick<SummaryNode, "text" | "covers"> | undefined>;
-  hashAt(position: number): string | undefined;
+  hashAt(position: number): Promise<string | undefined>;
 }
 
 export interface MadeNodes {
@@ -86,8 +86,8 @@ class Maker {
 
   async #content(fold: Fold): Promise<SummaryContent> {
     const { first, last } = fold;
-    const hash = this.#source.hashAt(last);
-    if (hash === undefined) throw new Error(`No entry of the active context ends at message ${last}.`);
+    const hash = await this.#source.hashAt(last);
+    if (hash === undefined) throw new Error(`There is no message ${last} to label.`);
     const covers = { first, last, hash };
     const cap = Math.max(1, Math.floor(fold.cap / this.#factor));
     if (fold.type === "condensed") {

@@ -50,9 +50,14 @@ export type Decision =
 /** Throws ConfigError "window_too_small" where what may not be left out is above the hard limit by itself. */
 export function decide(input: PlanInput): Decision {
   const { units, ready, sizes } = input;
-  const now = sizes.overhead + totalTokens(units);
-  if (now > sizes.hard) return { type: "swap", target: fitting(ready, sizes), reason: "hard limit" };
   if (input.tokens <= sizes.soft) return { type: "nothing", reason: "below the soft threshold" };
+  if (sizes.overhead + totalTokens(units) > sizes.hard) {
+    const target = fitting(ready, sizes);
+    if (target) return { type: "swap", target, reason: "hard limit" };
+    // Labels bring tools with them: where those don't fit, what is said still may.
+    if (input.tokens <= sizes.hard) return { type: "nothing", reason: "there is no room for labels" };
+    throw tooSmall(sizes);
+  }
   const target = foldUnits(ready, sizes, usual(sizes));
   const isReady = foldsOf(target).length === 0 || input.labelsAreFree;
   const gain = totalTokens(units) - totalTokens(isReady ? target : ready);
@@ -79,7 +84,7 @@ export function isWorthPreparing(ready: readonly Unit[], target: readonly Unit[]
 }
 
 /** From the gentlest to the hardest: the first that leaves room to go on, else the first that fits. */
-function fitting(ready: readonly Unit[], sizes: Sizes): readonly Unit[] {
+function fitting(ready: readonly Unit[], sizes: Sizes): readonly Unit[] | undefined {
   const { leastSource, region, room } = sizes;
   const plain = [usual(sizes), { keep: 0, leastSource, region }];
   const tight = { keep: 0, leastSource: 1, region: 0, tightest: true };
@@ -99,11 +104,14 @@ function fitting(ready: readonly Unit[], sizes: Sizes): readonly Unit[] {
     tried.push(target);
   }
   for (const options of hard) tried.push(foldUnits(ready, sizes, options));
-  const first = tried.find((target) => sizes.overhead + totalTokens(target) <= sizes.hard);
-  if (first) return first;
-  throw new ConfigError(
+  return tried.find((target) => sizes.overhead + totalTokens(target) <= sizes.hard);
+}
+
+function tooSmall({ overhead, window, reserve }: Sizes): ConfigError {
+  const number = (tokens: number): string => Math.ceil(tokens).toLocaleString("en-US");
+  return new ConfigError(
     "window_too_small",
-    `The instructions at the start of this conversation don't fit the ${sizes.window.toLocaleString("en-US")} tokens of the model's window. Use a model with a larger window.`,
+    `Instructions, tools and what must be shown of the conversation don't fit the model's window: of ${number(window)} tokens, ${number(reserve)} are for its reply, and instructions and tools take ${number(overhead)}. Shorten them, or use a model with a larger window.`,
   );
 }
 

@@ -1,5 +1,4 @@
 /** The proportions of a request for a model's window: what is reserved, and how large labels and chunks may be. Pure. */
-import { ConfigError } from "../core/errors.ts";
 import { fenceTokens } from "./fence.ts";
 
 /** All in tokens as the model counts them, estimated. */
@@ -45,17 +44,12 @@ export interface SizesInput {
   readonly largeTokens?: number;
 }
 
-/** Throws ConfigError "window_too_small" where instructions and tools leave no room for a conversation. */
+/** Negative room is for the planner to tell of: what is short enough needs none. */
 export function sizesFor(input: SizesInput): Sizes {
   const { window, overhead, factor = 1.1, softShare = 0.6, largeTokens = defaultLarge } = input;
   const reserve = Math.min(input.maxOutputTokens ?? mostReserve, mostReserve, Math.floor(window / 4));
   const hard = window - reserve;
   const room = hard - overhead;
-  if (room < leastRoom * factor)
-    throw new ConfigError(
-      "window_too_small",
-      `Instructions and tools take about ${Math.ceil(overhead).toLocaleString("en-US")} of the ${window.toLocaleString("en-US")} tokens of the model's window, and ${reserve.toLocaleString("en-US")} are for its reply: too little is left for a conversation. Shorten them, or use a model with a larger window.`,
-    );
   const fanOut = room < 16_000 ? 4 : 8;
   const region = Math.floor(room * regionShare);
   const fence = Math.ceil(fenceTokens * factor);
@@ -78,7 +72,6 @@ export const assumedWindow = 32_768;
 export const defaultLarge = 25_000;
 
 const mostReserve = 20_000;
-const leastRoom = 400;
 const regionShare = 0.35;
 const capRatio = 0.6;
 /** Room for one sentence and two names. */

@@ -21,6 +21,8 @@ export interface GroupUnit {
   readonly tokens: number;
   /** Never folded while it fits: instructions at the start, and the latest message of the user. */
   readonly isPinned: boolean;
+  /** Set where a stub is shown in its place. */
+  readonly stubId?: SummaryId;
 }
 
 /** A node that a plan will make. Its tokens are the most that it may take. */

@@ -64,12 +64,15 @@ export class ActiveView {
     return await Array.fromAsync(this.#store.messages.read(this.#ref, { first, last }));
   }
 
-  /** The chain's hash at a position that is the end of an entry. */
-  hashAt(position: number): string | undefined {
+  /** The chain's hash at a position: what holds there for this history and no other. */
+  async hashAt(position: number): Promise<string | undefined> {
     for (const entry of this.#entries) {
       if (entry.type === "message" && entry.stored.position === position) return entry.stored.hash;
       if (entry.type === "node" && entry.node.covers.last === position) return entry.node.covers.hash;
     }
+    // Labels are made while others swap: what was shown when the work began may be behind a label by now.
+    for await (const { hash } of this.#store.messages.read(this.#ref, { first: position, last: position }))
+      return hash;
     return undefined;
   }
 
