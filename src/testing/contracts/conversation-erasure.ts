@@ -7,8 +7,8 @@ import { asConversationId, asMessageId } from "../../core/ids.ts";
 import type { ConversationId } from "../../core/ids.ts";
 import type { Message } from "../../core/message.ts";
 import { user } from "../../core/message.ts";
-import { awkward, isError, leafOf, mainOf, say, textsOf } from "./conversation-store.ts";
-import type { ConversationTest } from "./conversation-store.ts";
+import { awkward, isError, leafOf, mainOf, say, textsOf } from "./conversation-harness.ts";
+import type { ConversationTest } from "./conversation-harness.ts";
 
 export function conversationErasureTests(storeTest: ConversationTest): void {
   storeTest("an export is imported hash for hash, and twice is once", async (store, main) => {

@@ -5,8 +5,8 @@ import type { ConversationStore, SearchOptions, SearchQuery } from "../../core/c
 import { ConfigError } from "../../core/errors.ts";
 import { asConversationId } from "../../core/ids.ts";
 import { user } from "../../core/message.ts";
-import { mainOf, say } from "./conversation-store.ts";
-import type { ConversationTest } from "./conversation-store.ts";
+import { mainOf, say } from "./conversation-harness.ts";
+import type { ConversationTest } from "./conversation-harness.ts";
 
 export function conversationSearchTests(storeTest: ConversationTest): void {
   storeTest("a piece of text is found wherever it stands, and its place is shown", async (store, main) => {

@@ -5,13 +5,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { rootHash, summaryId } from "../../core/conversation.ts";
-import type { Branch, SummaryContent } from "../../core/conversation.ts";
+import type { Branch } from "../../core/conversation.ts";
 import type { ConversationStore } from "../../core/conversation-store.ts";
 import { ConfigError, StoreError } from "../../core/errors.ts";
-import { asBlobId, asConversationId, asMessageId } from "../../core/ids.ts";
+import { asConversationId, asMessageId } from "../../core/ids.ts";
 import type { Message } from "../../core/message.ts";
-import { assistant, system, user } from "../../core/message.ts";
+import { system, user } from "../../core/message.ts";
+import { conversationBlobTests } from "./conversation-blobs.ts";
 import { conversationErasureTests } from "./conversation-erasure.ts";
+import {
+  awkward,
+  condensedOf,
+  idsOf,
+  isError,
+  leafOf,
+  mainOf,
+  say,
+  textsOf,
+} from "./conversation-harness.ts";
+import type { ConversationTest } from "./conversation-harness.ts";
 import { conversationSearchTests } from "./conversation-search.ts";
 import { durableConversationsContract } from "./durable-conversations.ts";
 import type { DurableConversations } from "./durable-conversations.ts";
@@ -22,11 +34,6 @@ export interface ConversationStoreUnderTest {
   /** Only for a store that outlives its process: lets other processes open it, to be killed. */
   readonly durable?: DurableConversations;
 }
-
-export type ConversationTest = (
-  title: string,
-  check: (store: ConversationStore, main: Branch) => Promise<void>,
-) => void;
 
 /** Registers the contract with node:test. */
 export function conversationStoreContract(name: string, subject: ConversationStoreUnderTest): void {
@@ -52,7 +59,7 @@ export function conversationStoreContract(name: string, subject: ConversationSto
     messageTests(storeTest);
     branchTests(storeTest);
     contextTests(storeTest);
-    blobTests(storeTest);
+    conversationBlobTests(storeTest);
     conversationSearchTests(storeTest);
     conversationErasureTests(storeTest);
     if (subject.durable) durableConversationsContract(subject.durable);
@@ -377,114 +384,4 @@ function contextTests(storeTest: ConversationTest): void {
   });
 }
 
-function blobTests(storeTest: ConversationTest): void {
-  storeTest("bytes come back as they were put, whole or in part, and are kept once", async (store) => {
-    const bytes = Uint8Array.from({ length: 700_001 }, (_, index) => (index * 7 + (index >> 8)) & 0xff);
-    const pieces = (size: number) =>
-      Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.slice(i * size, (i + 1) * size));
-    const facts = { mediaType: "application/x", name: "a.bin" };
-    const blob = await store.blobs.put(pieces(100_003), facts);
-    assert.equal(blob.bytes, bytes.length);
-    assert.deepEqual(await store.blobs.put(pieces(1_000_000), { mediaType: "other" }), blob);
-    assert.deepEqual(await store.blobs.describe(blob.id), blob);
-    for (const [start, end] of [
-      [0, bytes.length],
-      [262_143, 262_145],
-      [262_144, 524_288],
-      [699_999, 9e9],
-      [5, 5],
-    ] as const) {
-      const read = await Array.fromAsync(store.blobs.read(blob.id, { start, end }));
-      assert.deepEqual(Buffer.concat(read), Buffer.from(bytes.slice(start, end)));
-    }
-    const empty = await store.blobs.put([], { mediaType: "text/plain" });
-    assert.deepEqual(await Array.fromAsync(store.blobs.read(empty.id)), []);
-  });
-
-  storeTest(
-    "bytes that are unknown are refused, and a stream that fails leaves nothing",
-    async (store, main) => {
-      const unknown = asBlobId(`blob_${"0".repeat(64)}`);
-      assert.equal(await store.blobs.describe(unknown), undefined);
-      await assert.rejects(Array.fromAsync(store.blobs.read(unknown)), isError("not_found"));
-      const refused = store.messages.append(main, [{ message: user("x"), blobs: [unknown] }]);
-      await assert.rejects(refused, isError("not_found", /Put its bytes/));
-      async function* failing(): AsyncIterable<Uint8Array> {
-        yield new Uint8Array(300_000);
-        throw new RangeError("no more");
-      }
-      await assert.rejects(store.blobs.put(failing(), { mediaType: "x" }), RangeError);
-      const controller = new AbortController();
-      controller.abort();
-      const aborted = store.blobs.put([new Uint8Array(1)], { mediaType: "x", signal: controller.signal });
-      await assert.rejects(aborted, { name: "AbortError" });
-    },
-  );
-}
-
-export const awkward: string =
-  'nul \0, lone \ud800 and \udc80, emoji 🐘, quotes "\'\\", é\u2028\r\n 会议预算 $text {"$text":"x"}';
 const long = "A line that is said again and again.\n".repeat(300);
-
-export function mainOf(conversation: { readonly branches: readonly Branch[] }): Branch {
-  const [main] = conversation.branches;
-  assert.ok(main);
-  return main;
-}
-
-export async function say(store: ConversationStore, branch: Branch, ...texts: string[]): Promise<void> {
-  const messages = texts.map((text, index) => ({ message: index % 2 === 0 ? user(text) : assistant(text) }));
-  await store.messages.append(branch, messages);
-}
-
-export async function textsOf(store: ConversationStore, branch: Branch): Promise<string[]> {
-  return Array.fromAsync(store.messages.read(branch), ({ message }) => {
-    const [part] = message.content;
-    return typeof part === "object" && part.type === "text" ? part.text : "";
-  });
-}
-
-async function idsOf(store: ConversationStore, branch: Branch): Promise<string[]> {
-  return Array.fromAsync(store.messages.read(branch), ({ id }) => id);
-}
-
-/** A summary of a stretch of a branch. */
-export async function leafOf(
-  store: ConversationStore,
-  branch: Branch,
-  first: number,
-  last: number,
-): Promise<SummaryContent & { kind: "leaf" }> {
-  const [end] = await Array.fromAsync(store.messages.read(branch, { first: last, last }));
-  return {
-    kind: "leaf",
-    covers: { first, last, hash: end?.hash ?? "" },
-    level: 1,
-    origin: { type: "model", modelId: "m" },
-    text: `About ${first} to ${last}: ${awkward}`,
-    tokens: 9,
-    needsRepair: false,
-    metadata: { gate: awkward },
-  };
-}
-
-async function condensedOf(
-  store: ConversationStore,
-  branch: Branch,
-  first: number,
-  last: number,
-  sources: readonly ReturnType<typeof summaryId>[],
-): Promise<SummaryContent> {
-  const { kind: _, metadata: __, ...leaf } = await leafOf(store, branch, first, last);
-  const origin = { type: "deterministic" } as const;
-  return { ...leaf, kind: "condensed", level: 2, origin, needsRepair: true, sources };
-}
-
-export function isError(code: string, message: RegExp = /./): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof StoreError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  };
-}

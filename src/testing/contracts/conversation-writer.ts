@@ -4,7 +4,7 @@ import { summaryId } from "../../core/conversation.ts";
 import type { Branch, SummaryContent } from "../../core/conversation.ts";
 import { asConversationId } from "../../core/ids.ts";
 import { user } from "../../core/message.ts";
-import { mainOf } from "./conversation-store.ts";
+import { mainOf } from "./conversation-harness.ts";
 import { openConversations, textOf } from "./durable-conversations.ts";
 
 const [module = "", factory = "", directory = "", name = "", count = ""] = process.argv.slice(2);

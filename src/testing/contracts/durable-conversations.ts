@@ -12,7 +12,7 @@ import type { Branch } from "../../core/conversation.ts";
 import type { ConversationStore } from "../../core/conversation-store.ts";
 import { asConversationId } from "../../core/ids.ts";
 import { user } from "../../core/message.ts";
-import { mainOf, say } from "./conversation-store.ts";
+import { mainOf, say } from "./conversation-harness.ts";
 
 export interface DurableConversations {
   /** URL of a module. */
