@@ -1,23 +1,24 @@
 /** OOLONG's 25 official questions, end to end: if the root's code and the leaf's reading are right, so is every answer. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { AskResult } from "../src/engine/index.ts";
+import { labellingLeaf, LabelTable } from "../src/bench/oolong/leaf.ts";
+import { oolongRoot } from "../src/bench/oolong/root.ts";
+import { scoreOolong } from "../src/bench/oolong/score.ts";
+import { readWindows, type OolongQuestion, type OolongWindow } from "../src/bench/oolong/window.ts";
 import { openStage, questionOf, type Stage } from "./ask-stage.ts";
-import { findOolong, oolongLabels, readOolong, type OolongQuestion } from "./oolong/dataset.ts";
-import { labellingLeaf } from "./oolong/leaf.ts";
-import { oolongRoot } from "./oolong/root.ts";
-import { scoreOolong } from "./oolong/score.ts";
+import { testData, unlessThere } from "./test-data.ts";
 
-const found = findOolong();
-const skip = "missing" in found ? found.missing : false;
+const skip = unlessThere("oolong/trec_coarse_cw8.txt");
 
 test(
   "all 25 questions end on the gold answer, the leaf calls of each in one parallel batch",
   { skip },
   async (context) => {
-    const oolong = readOolong("folder" in found ? found.folder : "");
+    const oolong = theWindow();
     assert.equal(oolong.questions.length, 25);
-    await using stage = await openOolong(labellingLeaf(oolong.labels));
+    await using stage = await openOolong(labellingLeaf(LabelTable.of(oolong.records)));
     const right: OolongQuestion[] = [];
     let widest = 0;
     for (const question of oolong.questions) {
@@ -41,14 +42,15 @@ test(
 );
 
 test("with the gold labels rotated the answers rotate with them", { skip }, async () => {
-  const oolong = readOolong("folder" in found ? found.folder : "");
-  const next = new Map(oolongLabels.map((label, i) => [label, oolongLabels[(i + 1) % 6] ?? ""]));
-  const rotated = new Map([...oolong.labels].map(([text, label]) => [text, next.get(label) ?? ""]));
-  await using stage = await openOolong(labellingLeaf(rotated));
+  const oolong = theWindow();
+  const labels = [...new Set(oolong.records.map(({ label }) => label))].sort();
+  const next = new Map(labels.map((label, i) => [label, labels[(i + 1) % 6] ?? ""]));
+  const rotated = oolong.records.map((record) => ({ ...record, label: next.get(record.label) ?? "" }));
+  await using stage = await openOolong(labellingLeaf(LabelTable.of(rotated)));
   const counting = oolong.questions.filter(({ type }) => type === "numeric");
   const goldOf = (label: string): string =>
     counting.find(({ question }) => question.includes(`label '${label}'`))?.gold ?? "";
-  for (const label of oolongLabels) {
+  for (const label of labels) {
     const question = counting.find((one) => one.question.includes(`label '${next.get(label)}'`));
     assert.ok(question);
     const { result } = await askOne(stage, oolong.file, question);
@@ -56,6 +58,12 @@ test("with the gold labels rotated the answers rotate with them", { skip }, asyn
     assert.notEqual(goldOf(label), question.gold);
   }
 });
+
+function theWindow(): OolongWindow {
+  const [window] = readWindows(join(testData, "oolong"));
+  assert.ok(window);
+  return window;
+}
 
 function openOolong(leaf: (prompt: string) => string): Promise<Stage> {
   return openStage(

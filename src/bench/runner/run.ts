@@ -1,0 +1,164 @@
+/** Works through arms × tasks × repeats: what is done is not done again, and nothing is sent that could cross the ceiling. */
+import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createGzip } from "node:zlib";
+import { isUnabridgedError, messageOf } from "../../core/errors.ts";
+import { sha256 } from "../../core/json.ts";
+import type { TraceEvent } from "../../core/trace.ts";
+import type { Arm, Outcome } from "../arms/arm.ts";
+import type { Dataset, Family, Level, Task } from "../task.ts";
+import { ArtifactFolder, shownAnswer, type Artifact } from "./artifact.ts";
+import { CostCeiling } from "./cost-ceiling.ts";
+import { MemoryWatch } from "./memory.ts";
+import { Meter } from "./meter.ts";
+import { World, type BenchModels } from "./world.ts";
+
+export interface BenchRun {
+  readonly folder: string;
+  readonly level: Level;
+  readonly family: Family;
+  readonly dataset: Dataset;
+  readonly arms: readonly Arm[];
+  readonly reps: number;
+  readonly modelsOf: (world: string) => BenchModels;
+  readonly sandbox: "wasm" | "native";
+  /** Model calls in flight. */
+  readonly concurrency: number;
+  /** Of all tasks together, in US dollars. */
+  readonly maxCostUsd: number | undefined;
+  /** Of one task. */
+  readonly limits: { readonly costUsd?: number; readonly calls?: number; readonly timeMs?: number };
+  readonly callTimeoutMs: number | undefined;
+  /** Keep every event beside the artifacts. */
+  readonly traces: boolean;
+  readonly manifestSha256: string;
+  readonly signal: AbortSignal;
+  readonly tell: (line: string) => void;
+}
+
+export type RunEnd = "done" | "capped" | "interrupted";
+
+/** Tasks of one world follow each other, so that its engine and interpreter are warm, as they are in use. */
+export async function runBench(bench: BenchRun): Promise<RunEnd> {
+  const artifacts = new ArtifactFolder(bench.folder);
+  const ceiling = new CostCeiling(bench.maxCostUsd, await artifacts.readAll());
+  for (const [worldName, tasks] of Map.groupBy(bench.dataset.tasks, ({ world }) => world)) {
+    const open = jobsOf(bench, tasks).filter(({ arm, task, rep }) => !artifacts.has(arm.name, task, rep));
+    if (open.length === 0) continue;
+    await using world = new World(bench.modelsOf(worldName), bench.folder, bench.sandbox, bench.concurrency);
+    for (const job of open) {
+      if (bench.signal.aborted) return "interrupted";
+      const allowance = ceiling.allowanceFor(job.arm.name);
+      if (allowance !== undefined && allowance <= 0) {
+        bench.tell(`The ceiling of $${bench.maxCostUsd} leaves no room for another ${job.arm.name} task.`);
+        return "capped";
+      }
+      const artifact = await runOne(bench, world, job, allowance);
+      if (artifact === undefined) return "interrupted";
+      await artifacts.write(artifact);
+      ceiling.add(artifact);
+      bench.tell(lineFor(artifact));
+    }
+  }
+  return "done";
+}
+
+interface Job {
+  readonly arm: Arm;
+  readonly task: Task;
+  readonly rep: number;
+}
+
+function jobsOf({ arms, reps }: BenchRun, tasks: readonly Task[]): Job[] {
+  return tasks.flatMap((task) =>
+    arms.flatMap((arm) => Array.from({ length: reps }, (_, rep) => ({ arm, task, rep: rep + 1 }))),
+  );
+}
+
+/** Undefined where it was interrupted: then nothing is written, and a resumed run does it again. */
+async function runOne(
+  bench: BenchRun,
+  world: World,
+  { arm, task, rep }: Job,
+  allowance: number | undefined,
+): Promise<Artifact | undefined> {
+  const meter = new Meter();
+  const trace = bench.traces ? await openTrace(bench.folder, `${arm.name}--${task.id}--${rep}`) : undefined;
+  const watch = (event: TraceEvent): void => {
+    meter.watch(event);
+    trace?.write(event);
+  };
+  const costUsd = Math.min(allowance ?? Infinity, bench.limits.costUsd ?? Infinity);
+  const limits = { ...bench.limits, ...(Number.isFinite(costUsd) && { costUsd }) };
+  const setting = world.setting(limits, bench.callTimeoutMs, bench.signal, watch);
+  const memory = new MemoryWatch((line) => line.includes("simulated/serve"));
+  const startedAt = performance.now();
+  let outcome:
+    | Outcome
+    | { readonly status: "failed"; readonly answer: ""; readonly error: NonNullable<Artifact["error"]> };
+  try {
+    outcome = await arm.run(task, setting);
+  } catch (error) {
+    if (bench.signal.aborted) return undefined;
+    outcome = { status: "failed", answer: "", error: errorOf(error) };
+  } finally {
+    await trace?.close();
+  }
+  const wallMs = Math.round(performance.now() - startedAt);
+  const peakRssMb = memory.stop();
+  return {
+    v: 1,
+    level: bench.level,
+    arm: arm.name,
+    family: task.family,
+    taskId: task.id,
+    rep,
+    lengthTokens: task.lengthTokens,
+    status: outcome.status,
+    score: outcome.answer === "" ? 0 : bench.family.score(task, outcome.answer),
+    answer: outcome.answer.slice(0, shownAnswer),
+    answerSha256: sha256(outcome.answer),
+    answerCharacters: outcome.answer.length,
+    ...("error" in outcome && { error: outcome.error }),
+    wallMs,
+    peakRssMb,
+    measured: meter.read(),
+    manifestSha256: bench.manifestSha256,
+  };
+}
+
+function errorOf(error: unknown): NonNullable<Artifact["error"]> {
+  const known = isUnabridgedError(error)
+    ? { kind: error.kind, code: error.code }
+    : { kind: "other", code: "unknown" };
+  return { ...known, message: messageOf(error).slice(0, 2_000) };
+}
+
+interface Trace {
+  write(event: TraceEvent): void;
+  close(): Promise<void>;
+}
+
+/** Events beside the artifact, as JSON Lines; pieces of replies come again with the whole. */
+async function openTrace(folder: string, name: string): Promise<Trace> {
+  await mkdir(join(folder, "traces"), { recursive: true });
+  const zip = createGzip();
+  const file = zip.pipe(
+    createWriteStream(join(folder, "traces", `${name.replace(/[^\w.-]+/g, "_")}.jsonl.gz`)),
+  );
+  const done = new Promise<void>((resolve, reject) => file.once("finish", resolve).once("error", reject));
+  return {
+    write: (event) => void (event.type === "model-delta" || zip.write(`${JSON.stringify(event)}\n`)),
+    close: async () => {
+      zip.end();
+      await done;
+    },
+  };
+}
+
+function lineFor({ arm, taskId, status, score, wallMs, measured, error }: Artifact): string {
+  const calls = measured.root.calls + measured.sub.calls;
+  const why = error === undefined ? "" : ` ${error.code}: ${error.message.slice(0, 160)}`;
+  return `${score === 1 ? "ok  " : score > 0 ? "part" : "no  "} ${arm} ${taskId} ${status} ${score.toFixed(3)} ${calls} calls ${wallMs} ms${why}`;
+}
