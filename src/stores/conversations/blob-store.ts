@@ -7,7 +7,7 @@ import type { BlobId } from "../../core/ids.ts";
 import type { Calls } from "../channel.ts";
 import { chunkBytes } from "./blobs.ts";
 import type { BlobRecord } from "./blobs.ts";
-import { hexOf, unknownBlob } from "./messages.ts";
+import { hexOf, unknownBlob } from "./message-rows.ts";
 
 export function blobStore(channel: Calls<"conversations">): BlobStore {
   return {

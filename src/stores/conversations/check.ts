@@ -7,11 +7,11 @@ import { asMessageId } from "../../core/ids.ts";
 import type { Message } from "../../core/message.ts";
 import { numberIn, statement, textIn } from "../parts/part.ts";
 import type { OpenPart, Part, Row, Texts } from "../parts/part.ts";
-import { openLineage } from "./branches.ts";
-import type { KnownBranch } from "./branches.ts";
+import { openLineage } from "./lineage.ts";
+import type { KnownBranch } from "./lineage.ts";
 import { summaryColumns, summaryIn } from "./contexts.ts";
 import { throughOf, validateSummary } from "./coverage.ts";
-import { contentHashOf, hexOf, isVisible, messageColumns, messageIn, messageTables } from "./messages.ts";
+import { contentHashOf, hexOf, isVisible, messageColumns, messageIn, messageTables } from "./message-rows.ts";
 import { openSearchIndex } from "./search-index.ts";
 import { trigramsOf } from "./search-text.ts";
 

@@ -4,9 +4,9 @@ import type { BranchRef, ContextItem, Coverage } from "../../core/conversation.t
 import { StoreError } from "../../core/errors.ts";
 import { numberIn, numberOrNullIn, statement, textIn } from "../parts/part.ts";
 import type { OpenPart, Part, Row } from "../parts/part.ts";
-import { openLineage } from "./branches.ts";
+import { openLineage } from "./lineage.ts";
 import { throughOf, validateSummary } from "./coverage.ts";
-import { isVisible } from "./messages.ts";
+import { isVisible } from "./message-rows.ts";
 
 export interface ContextOperations {
   context(ref: BranchRef): ContextRecord;

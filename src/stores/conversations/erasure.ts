@@ -9,8 +9,8 @@ import { numberIn, statement, textIn } from "../parts/part.ts";
 import type { OpenPart, Part, Row, Texts } from "../parts/part.ts";
 import { textKeysIn } from "../parts/texts.ts";
 import { openUploadRemoval } from "./blobs.ts";
-import { openLineage } from "./branches.ts";
-import { isVisible } from "./messages.ts";
+import { openLineage } from "./lineage.ts";
+import { isVisible } from "./message-rows.ts";
 import { openSearchIndex } from "./search-index.ts";
 
 export interface ErasureOperations {

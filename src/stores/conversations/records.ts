@@ -18,7 +18,7 @@ import type { JsonObject } from "../../core/json.ts";
 import type { Message } from "../../core/message.ts";
 import type { BranchRecord, ConversationRecord } from "./branches.ts";
 import type { ContextRecord, SummaryRecord } from "./contexts.ts";
-import type { MessageRecord, NewMessageRecord } from "./messages.ts";
+import type { MessageRecord, NewMessageRecord } from "./message-rows.ts";
 
 export function messageRecord(message: NewMessage): NewMessageRecord {
   return {

@@ -6,11 +6,17 @@ import { asMessageId } from "../../core/ids.ts";
 import type { Message } from "../../core/message.ts";
 import { numberIn, numberOrNullIn, statement, textIn } from "../parts/part.ts";
 import type { OpenPart, Part, Texts } from "../parts/part.ts";
-import { openLineage } from "./branches.ts";
+import { openLineage } from "./lineage.ts";
 import { openSummaryWriter, summaryColumns, summaryIn } from "./contexts.ts";
 import type { ContextRecord, SummaryRecord } from "./contexts.ts";
-import { contentHashOf, messageColumns, messageIn, messageTables, openMessageWriter } from "./messages.ts";
-import type { MessageRecord } from "./messages.ts";
+import {
+  contentHashOf,
+  messageColumns,
+  messageIn,
+  messageTables,
+  openMessageWriter,
+} from "./message-rows.ts";
+import type { MessageRecord } from "./message-rows.ts";
 import { openSearchIndex } from "./search-index.ts";
 
 export interface TransferOperations {

@@ -4,7 +4,7 @@ import { chainHash, rootHash } from "../../../core/conversation.ts";
 import { asMessageId } from "../../../core/ids.ts";
 import type { CheckOperations, Problem } from "../check.ts";
 import { throughOf, validateSummary } from "../coverage.ts";
-import { contentHashOf, hexOf } from "../messages.ts";
+import { contentHashOf, hexOf } from "../message-rows.ts";
 import { conversationOf } from "./tree.ts";
 import type { MemoryBranch, MemoryConversation, MemoryTables } from "./tree.ts";
 

@@ -5,7 +5,7 @@ import type { Message } from "../../../core/message.ts";
 import { estimateTokens } from "../../../core/tokens.ts";
 import { erasedSummaryText, unknownMessage } from "../erasure.ts";
 import type { ErasureOperations } from "../erasure.ts";
-import { hexOf } from "../messages.ts";
+import { hexOf } from "../message-rows.ts";
 import { branchOf, conversationOf } from "./tree.ts";
 import type { MemoryMessage, MemoryTables } from "./tree.ts";
 

@@ -3,7 +3,7 @@ import { chainHash } from "../../../core/conversation.ts";
 import { asMessageId } from "../../../core/ids.ts";
 import type { Message } from "../../../core/message.ts";
 import { wrongHistory } from "../contexts.ts";
-import { contentHashOf } from "../messages.ts";
+import { contentHashOf } from "../message-rows.ts";
 import { damaged, takenId } from "../transfer.ts";
 import type { TransferOperations } from "../transfer.ts";
 import { conversationOf, headHash, keep, newBranch, newConversation } from "./tree.ts";

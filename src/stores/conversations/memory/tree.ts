@@ -5,12 +5,15 @@ import { asMessageId } from "../../../core/ids.ts";
 import type { Message } from "../../../core/message.ts";
 import { textOfMessage } from "../../../core/message.ts";
 import { estimateTokens } from "../../../core/tokens.ts";
-import { beyondHead, notFoundBranch, notFoundConversation, takenName } from "../branches.ts";
+import { beyondHead, takenName } from "../branches.ts";
+import { notFoundBranch, notFoundConversation } from "../lineage.ts";
 import type { BranchOperations, BranchRecord } from "../branches.ts";
 import type { BlobRecord } from "../blobs.ts";
 import type { ContextRecord, SummaryRecord } from "../contexts.ts";
-import { contentHashOf, hexOf, keyConflict, movedHead, unknownBlob } from "../messages.ts";
-import type { MessageOperations, MessageRecord, NewMessageRecord } from "../messages.ts";
+import { keyConflict, movedHead } from "../messages.ts";
+import { contentHashOf, hexOf, unknownBlob } from "../message-rows.ts";
+import type { MessageOperations } from "../messages.ts";
+import type { MessageRecord, NewMessageRecord } from "../message-rows.ts";
 
 export interface MemoryTables {
   /** In order of making. */
