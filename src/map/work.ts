@@ -179,7 +179,7 @@ class Shift {
     // Where there is no price, all that is left is asked for: what calls cost is learned from them.
     const wantUsd = Math.max(
       this.#leastUsd,
-      (callUsd(this.#work, undefined) ?? ceilingUsd) * Math.min(count, lanes * 4),
+      (callUsd(this.#work, 8192) ?? ceilingUsd) * Math.min(count, lanes * 4),
     );
     return { ...wish, money: { ceilingUsd, wantUsd, leastUsd: Math.min(this.#leastUsd, ceilingUsd) } };
   }
@@ -378,9 +378,9 @@ async function ask(asking: Asking, scope: RunScope, units: readonly HeldUnit[]):
   return more.length === 0 ? [asked] : [asked, ...(await ask(asking, scope, more))];
 }
 
-/** What one call may cost with so many tokens of output; undefined where no price is known. */
-function callUsd({ asking: { model, pace } }: Work, output: number | undefined): number | undefined {
-  const outputTokens = output ?? pace.maxOutputTokens ?? Math.min(8192, model.maxOutputTokens ?? 8192);
+/** What one call may cost with at most so many tokens of output; undefined where no price is known. */
+function callUsd({ asking: { model, pace } }: Work, most: number): number | undefined {
+  const outputTokens = Math.min(most, pace.maxOutputTokens ?? most, model.maxOutputTokens ?? most);
   const usage = { inputTokens: 2000, cachedInputTokens: 0, outputTokens, reasoningTokens: 0 };
   return costOf(usage, model.price);
 }
