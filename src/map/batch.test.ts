@@ -67,7 +67,10 @@ test("items share prompts, in any order of the answers", async () => {
     return answer(asked(request).reverse());
   });
   assert.deepEqual(await map(model, words), shouted);
-  assert.deepEqual(sizes.sort(), [2, 4]);
+  assert.deepEqual(
+    sizes.toSorted((one, other) => one - other),
+    [2, 4],
+  );
 });
 
 test("only what is missing, given twice or not valid is asked again, with what was wrong", async () => {

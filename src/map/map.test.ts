@@ -330,10 +330,14 @@ test("events tell of the job, of each item and of the progress", async () => {
   const types = events.map(({ type }) => type);
   assert.deepEqual([types[0], types.at(-1)], ["job-start", "job-progress"]);
   const ended = events.filter((event) => event.type === "item-end");
-  assert.deepEqual(ended.map(({ key, ok, attempts }) => [key, ok, attempts]).sort(), [
-    [1, true, 1],
-    [2, true, 1],
-  ]);
+  const told = ended.map(({ key, ok, attempts }) => [Number(key), ok, attempts] as const);
+  assert.deepEqual(
+    told.toSorted(([one], [other]) => one - other),
+    [
+      [1, true, 1],
+      [2, true, 1],
+    ],
+  );
   const last = events.at(-1);
   assert.ok(last?.type === "job-progress" && last.done === 2 && last.complete);
 });
