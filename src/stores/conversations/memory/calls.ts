@@ -28,7 +28,7 @@ export function memoryCalls(): Calls<"conversations"> {
       if (closed)
         throw new StoreError("unavailable", "The store in memory was closed. What it held is gone.");
       // Carried out on the next turn, in order, as one that crosses to another thread would be.
-      await undefined;
+      await Promise.resolve();
       if (part === "search") operations.search ??= (await import("./search.ts")).memorySearch(tables);
       const run: unknown = Reflect.get(operations[part] ?? {}, operation);
       if (typeof run !== "function") throw new TypeError(`Expected a store operation, got "${operation}".`);
