@@ -44,7 +44,7 @@ const counts: readonly (readonly [question: string, file: string, expected: stri
     "boats.csv",
     '50 lines have "Havnes" as column harbour; 75 of 201 lines',
   ],
-  ["How many times is Zanzibar mentioned?", "boats.csv", "Nothing found"],
+  ["How many times is Zanzibar mentioned?", "boats.csv", "0 times"],
 ];
 
 describe("the built-in reader", () => {
@@ -67,13 +67,18 @@ describe("the built-in reader", () => {
 
   test("the first passage it quotes holds the answer, and its citation leads there", async (context) => {
     const wrong: string[] = [];
-    for (const [question, expected] of questions) {
-      const { answer, citations, costUsd } = await askFiles(question);
-      assert.equal(costUsd, 0);
-      const [, first = ""] = answer.split("\n");
-      if (!first.includes(expected)) wrong.push(`${question}\n${answer}`);
-      else assert.ok(citations[0]?.text.replaceAll(/\s+/g, " ").includes(expected), question);
-    }
+    const waiting = [...questions];
+    const work = async (): Promise<void> => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const [question, expected] = next;
+        const { answer, citations, costUsd } = await askFiles(question);
+        assert.equal(costUsd, 0);
+        const [, first = ""] = answer.split("\n");
+        if (!first.includes(expected)) wrong.push(`${question}\n${answer}`);
+        else assert.ok(citations[0]?.text.replaceAll(/\s+/g, " ").includes(expected), question);
+      }
+    };
+    await Promise.all([work(), work(), work()]);
     context.diagnostic(`${questions.length - wrong.length} of ${questions.length} right`);
     assert.deepEqual(wrong, []);
   });

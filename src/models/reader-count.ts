@@ -35,8 +35,7 @@ export function countWanted(question: string, isTable: boolean): CountWanted | u
   const hasUnit = unit.test(asked);
   const values = valuesOf(question, isTable, hasUnit);
   if (values.length === 0 && !/\bhow many (lines|rows|records|entries)\b/.test(asked)) return undefined;
-  const isCountable = hasUnit || isTable || quotation.test(question);
-  quotation.lastIndex = 0;
+  const isCountable = hasUnit || isTable || question.search(quotation) >= 0;
   if (!isCountable) return undefined;
   const taken = new Set(values.flatMap(({ text }) => wordsOf(text)));
   const keys = [...new Set(wordsOf(question))].filter((word) => !taken.has(word));

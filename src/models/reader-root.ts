@@ -33,8 +33,7 @@ export function nextReply(messages: RootMessages): string {
   const isLast = /^Turn [\d,]+ of [\d,]+: the last one\b|Sub-calls are no longer possible\.$/m.test(
     observations.at(-1) ?? "",
   );
-  if (records.counted && (records.counted.lines > 0 || wanted?.values.length === 0) && wanted)
-    return cell(plans.end, finalCell(countAnswer(wanted, records.counted)));
+  if (records.counted && wanted) return cell(plans.end, finalCell(countAnswer(wanted, records.counted)));
   if (terms.length === 0 && !wanted && !did(plans.begin) && !isLast)
     return cell(plans.begin, beginningCell());
   if (terms.length > 0 && !did(plans.look) && !isLast)
