@@ -40,8 +40,8 @@ async function newConversation(store: ConversationStore): Promise<Branch> {
 
 /** Code units, not characters: halves of characters, NUL and the like are texts too. */
 const unit = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(..."abcABC '\"\\\n-") },
-  { weight: 2, arbitrary: fc.constantFrom(..."会议预算日本é\u0301ςΣσßẞſKİı") },
+  { weight: 6, arbitrary: fc.constantFrom(...Array.from("abcABC '\"\\\n-")) },
+  { weight: 2, arbitrary: fc.constantFrom(...Array.from("会议预算日本é\u0301ςΣσßẞſKİı")) },
   { weight: 1, arbitrary: fc.constantFrom("🐘", "\ud800", "\udc00", "\0", "\u2028", "\ufffd", "\ue000") },
 );
 const text = fc.array(unit, { maxLength: 40 }).map((units) => units.join(""));
