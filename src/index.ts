@@ -7,6 +7,11 @@ export type {
   AskResult,
   ConversationRequest,
   Engine,
+  ItemsInput,
+  Jobs,
+  MapOptions,
+  MapRequest,
+  MapRunResult,
   PreviousAnswer,
   RunLimits,
 } from "./engine/index.ts";

@@ -5,9 +5,12 @@ import type { ConversationStore } from "../core/conversation-store.ts";
 import { Run } from "../core/run.ts";
 import type { RunStore, Store } from "../core/store.ts";
 import type { OpenConversation } from "../lcm/index.ts";
+import type { Estimate } from "../map/index.ts";
 import { askRun, type AskOptions, type AskRequest, type AskResult } from "./ask-run.ts";
 import { conversationOf, type ConversationRequest } from "./conversations.ts";
+import { Jobs } from "./jobs.ts";
 import { checkLimits, type RunLimits } from "./limits.ts";
+import { mapEstimate, mapRun, type MapOptions, type MapRequest, type MapRunResult } from "./map-run.ts";
 import type { EngineParts } from "./parts.ts";
 import { readRecipe } from "./recipe.ts";
 
@@ -36,16 +39,12 @@ export class Engine {
    */
   ask(request: AskRequest, options: AskOptions = {}): Run<AskResult> {
     const runId = options.resume === undefined ? newRunId() : asRunId(options.resume);
-    return new Run(runId, async (watch) => {
-      if (this.#closing.signal.aborted)
-        throw new ConfigError("invalid_option", "The engine is closed. Create another one.");
-      const ends = [this.#closing.signal, ...(options.signal ? [options.signal] : [])];
-      const limits = { ...this.#limits, ...options.limits };
-      const all = { ...options, limits, signal: AbortSignal.any(ends) };
-      const result = askRun(this.#parts, runId, request, all, watch);
-      this.#underWay.add(result);
-      return await result.finally(() => this.#underWay.delete(result));
-    });
+    return new Run(runId, (watch) =>
+      this.#track(
+        (signal) => askRun(this.#parts, runId, request, this.#merged(options, signal), watch),
+        options,
+      ),
+    );
   }
 
   /**
@@ -83,6 +82,31 @@ export class Engine {
     return this.#parts.conversations();
   }
 
+  /**
+   * Puts every item through a model, each finished once: state is in the store, and the same call again goes on where it
+   * stopped. Events include `item-end` for each item. Rejects with ConfigError, with ModelError where the endpoint answers
+   * nobody, with StoreError, or with the signal's reason; failed items and reached limits are results.
+   */
+  map(request: MapRequest, options: MapOptions = {}): Run<MapRunResult> {
+    const runId = newRunId();
+    return new Run(runId, (watch) =>
+      this.#track(
+        (signal) => mapRun(this.#parts, runId, request, this.#merged(options, signal), watch),
+        options,
+      ),
+    );
+  }
+
+  /** What a map would take: calls, tokens, cost. Reads the whole input and calls no model. */
+  async estimate(request: MapRequest, options: MapOptions = {}): Promise<Estimate> {
+    return mapEstimate(this.#parts, request, { ...options, limits: { ...this.#limits, ...options.limits } });
+  }
+
+  /** What is stored of all maps. */
+  get jobs(): Jobs {
+    return new Jobs(() => this.#parts.jobs());
+  }
+
   /** What is stored of all runs. */
   get runs(): Pick<RunStore, "list" | "get" | "events"> {
     const store = (): Promise<Store> => this.#parts.store();
@@ -100,5 +124,24 @@ export class Engine {
     this.#closing.abort(new DOMException("The engine was closed.", "AbortError"));
     await Promise.allSettled(this.#underWay);
     await this.#parts.close();
+  }
+
+  #merged<Options extends { readonly limits?: RunLimits }>(
+    options: Options,
+    signal: AbortSignal,
+  ): Options & { readonly limits: RunLimits; readonly signal: AbortSignal } {
+    return { ...options, limits: { ...this.#limits, ...options.limits }, signal };
+  }
+
+  /** Ends with the engine, which waits until it has. */
+  async #track<Result>(
+    work: (signal: AbortSignal) => Promise<Result>,
+    { signal }: { readonly signal?: AbortSignal },
+  ): Promise<Result> {
+    if (this.#closing.signal.aborted)
+      throw new ConfigError("invalid_option", "The engine is closed. Create another one.");
+    const result = work(AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]));
+    this.#underWay.add(result);
+    return await result.finally(() => this.#underWay.delete(result));
   }
 }

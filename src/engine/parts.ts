@@ -1,6 +1,7 @@
 /** What the engine is made of. `setup` fills it with the built-in adapters; a caller may put in his own. */
 import type { ContextInput, DocumentInput } from "../core/context.ts";
 import type { ConversationStore } from "../core/conversation-store.ts";
+import type { InputEntry, JobStore } from "../core/job-store.ts";
 import type { Corpus, Span } from "../core/corpus.ts";
 import type { Model } from "../core/model.ts";
 import type { Sandbox } from "../core/sandbox.ts";
@@ -13,8 +14,13 @@ export interface EngineParts {
   sandbox(): Sandbox;
   store(): Promise<Store>;
   conversations(): Promise<ConversationStore>;
+  jobs(): Promise<JobStore>;
   /** Ends what was made of these. */
   close(): Promise<void>;
+  openItems(
+    items: ItemsInput,
+    options: { readonly signal: AbortSignal; readonly cwd: string },
+  ): AsyncIterable<InputEntry>;
   openCorpus(input: ContextInput, options: OpenOptions): Promise<Corpus>;
   sliceCorpus(from: Corpus, parts: readonly (Span | DocumentInput)[], options: SliceOptions): Promise<Corpus>;
 }
@@ -26,6 +32,18 @@ export interface EngineModels {
   readonly modelsByDepth: readonly Model[] | undefined;
   /** What the user should know about the choice. */
   readonly notices: readonly string[];
+}
+
+/** Records or texts of files, for `map`. */
+export interface ItemsInput {
+  /** A path, a folder, a glob, or "-" for standard input. */
+  readonly input: string;
+  /** @default by the file's extension */
+  readonly format?: "jsonl" | "json" | "csv" | "tsv" | "text";
+  /** How texts are cut. @default each file is one item */
+  readonly split?: "file" | "lines" | "paragraphs" | "tokens" | "symbols";
+  /** The size of a piece where texts are split by tokens. @default 1000 */
+  readonly pieceTokens?: number;
 }
 
 export interface OpenOptions {

@@ -9,5 +9,5 @@ export { work, type Work, type WorkEnd } from "./work.ts";
 export { workOnJobs, type WorkerProblem } from "./worker.ts";
 export { objectsOf, Results } from "./results.ts";
 export type { ResultRows } from "./results-process.ts";
-export { resultsOf } from "./job-results.ts";
+export { resultsOf, settledPages } from "./job-results.ts";
 export { estimateMap, type Estimate } from "./estimate.ts";

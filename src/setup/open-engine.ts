@@ -3,13 +3,15 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ConversationStore } from "../core/conversation-store.ts";
 import { ConfigError } from "../core/errors.ts";
+import type { JobStore } from "../core/job-store.ts";
 import type { Model } from "../core/model.ts";
 import type { Sandbox } from "../core/sandbox.ts";
 import type { Store } from "../core/store.ts";
 import { openCorpus, sliceCorpus } from "../corpora/index.ts";
+import { openItems } from "../corpora/items.ts";
 import { Engine, type EngineModels, type EngineParts, type RunLimits } from "../engine/index.ts";
 import { native, wasm } from "../sandboxes/index.ts";
-import { sqlite, sqliteConversations, storeHome } from "../stores/index.ts";
+import { sqlite, sqliteConversations, sqliteJobs, storeHome } from "../stores/index.ts";
 
 export interface EngineOptions {
   /** The root LM. @default found as the CLI finds it: configuration, environment, a local server, the built-in reader */
@@ -24,6 +26,8 @@ export interface EngineOptions {
   readonly store?: Store;
   /** Where conversations are kept. @default a database in `home` */
   readonly conversations?: ConversationStore;
+  /** Where jobs of map are kept. @default a database in `home` */
+  readonly jobs?: JobStore;
   /** The folder of everything stored. @default UNABRIDGED_HOME, else the platform's data folder */
   readonly home?: string;
   /** Of every run, unless the run sets its own. */
@@ -51,6 +55,7 @@ export class BuiltInParts implements EngineParts {
   #sandbox: Sandbox | undefined;
   #store: Promise<Store> | undefined;
   #conversations: Promise<ConversationStore> | undefined;
+  #jobs: Promise<JobStore> | undefined;
 
   constructor(options: EngineOptions, find: FindModels = findAsConfigured) {
     const { sandbox, model, subModel } = options;
@@ -98,6 +103,15 @@ export class BuiltInParts implements EngineParts {
     return this.#conversations;
   }
 
+  jobs(): Promise<JobStore> {
+    const { jobs } = this.#options;
+    this.#jobs ??= jobs ? Promise.resolve(jobs) : sqliteJobs({ directory: this.#home });
+    return this.#jobs;
+  }
+
+  openItems: EngineParts["openItems"] = ({ input, ...how }, options) =>
+    openItems(input, { ...how, ...options });
+
   openCorpus: EngineParts["openCorpus"] = (input, options) =>
     openCorpus(input, { ...options, spoolDir: this.#spoolFolder() });
 
@@ -115,6 +129,7 @@ export class BuiltInParts implements EngineParts {
     await this.#sandbox?.close();
     // Stores that the caller brought are the caller's to close.
     if (!this.#options.store) await (await this.#store?.catch(neverOpened))?.close();
+    if (!this.#options.jobs) await (await this.#jobs?.catch(neverOpened))?.close();
     if (!this.#options.conversations) await (await this.#conversations?.catch(neverOpened))?.close();
   }
 }
