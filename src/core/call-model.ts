@@ -104,6 +104,8 @@ function identify(
   model: Model,
   request: ModelRequest,
 ): { requestHash: string; ordinal: number } {
+  // Without a store nobody asks for it again, and hashing is what a small call costs most.
+  if (!scope.tree.answers) return { requestHash: "", ordinal: 0 };
   const requestHash = sha256(
     canonicalJson({ provider: model.provider, endpoint: model.endpoint, model: model.id, request }),
   );
@@ -154,8 +156,9 @@ function replay(
 
 async function saveAnswer(call: Call, reply: ModelReply, costUsd: number | null): Promise<void> {
   const { scope, callId, requestHash, ordinal } = call;
+  if (!scope.tree.answers) return;
   scope.tree.accounted.add(journalKey(call));
-  await scope.tree.answers?.save({
+  await scope.tree.answers.save({
     callId,
     runId: scope.tree.rootRunId,
     requestHash,

@@ -145,5 +145,12 @@ async function compile(schema: JsonObject): Promise<Compiled> {
 }
 
 function instruction(schema: JsonObject): string {
-  return `Answer with one JSON value and nothing else. It must satisfy this JSON Schema:\n${JSON.stringify(schema)}`;
+  let text = instructions.get(schema);
+  if (text === undefined) {
+    text = `Answer with one JSON value and nothing else. It must satisfy this JSON Schema:\n${JSON.stringify(schema)}`;
+    instructions.set(schema, text);
+  }
+  return text;
 }
+
+const instructions = new WeakMap<JsonObject, string>();
