@@ -30,6 +30,7 @@ function talker(label: Step, contextWindow = 4_000): ScriptedModel {
 const goodLabel = "Topic: what was asked about this and that\nOpen: some more words";
 
 test("a conversation can be used with and without await", async () => {
+  // oxlint-disable-next-line typescript/await-thenable -- it need not be awaited, and may be
   const conversation = await open(undefined);
   await conversation.append([{ role: "user", content: "a" }]);
   const [stored] = await Array.fromAsync(conversation.history());
