@@ -143,26 +143,47 @@ function mergeUntilWithin(sections: readonly Section[], sizes: Sizes, options: F
   while (total() > options.region) if (!mergeOnce(sections, sizes, options)) return;
 }
 
-/** False where nothing can be made smaller by merging. */
+/**
+ * False where nothing can be made smaller by merging. A full level comes first, the lowest of them; else the longest, so
+ * that few large steps lie between a label and its messages; at last neighbours of different levels.
+ */
 function mergeOnce(sections: readonly Section[], sizes: Sizes, options: FoldOptions): boolean {
-  const tryMerge = (section: Section, start: number, end: number): boolean => {
+  const runs = sections.flatMap((section) => levelRuns(section, sizes.fanOut));
+  const full = runs.filter(({ start, end }) => end - start >= sizes.fanOut);
+  const longestFirst = runs.toSorted((a, b) => b.end - b.start - (a.end - a.start));
+  const pairs = sections.flatMap((section) => neighbours(section));
+  for (const { section, start, end } of [...full, ...longestFirst, ...pairs]) {
     const units = merged(section.units, start, end, sizes, options);
-    const isSmaller = units !== section.units;
-    section.units = [...units];
-    return isSmaller;
-  };
-  for (const section of sections) {
-    const highest = Math.max(0, ...section.units.map((unit) => levelOf(unit)));
-    for (let level = 1; level <= highest; level++) {
-      const start = startOfLevels(section.units, level);
-      const end = startOfLevels(section.units, level - 1);
-      if (end - start >= sizes.fanOut && tryMerge(section, start, start + sizes.fanOut)) return true;
-    }
+    if (units === section.units) continue;
+    section.units = units;
+    return true;
   }
-  for (const section of sections)
-    for (let start = 0; start + 1 < section.units.length; start++)
-      if (tryMerge(section, start, Math.min(section.units.length, start + sizes.fanOut))) return true;
   return false;
+}
+
+interface SectionRun {
+  readonly section: Section;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The oldest units of each level, at most as many as the fan-out; lowest level first. */
+function levelRuns(section: Section, fanOut: number): readonly SectionRun[] {
+  const highest = section.units.reduce((most, unit) => Math.max(most, levelOf(unit)), 0);
+  const runs: SectionRun[] = [];
+  for (let level = 1; level <= highest; level++) {
+    const start = startOfLevels(section.units, level);
+    const end = Math.min(startOfLevels(section.units, level - 1), start + fanOut);
+    if (end - start >= 2) runs.push({ section, start, end });
+  }
+  return runs;
+}
+
+/** Two units side by side, the newest and so lowest first. */
+function neighbours(section: Section): readonly SectionRun[] {
+  const runs: SectionRun[] = [];
+  for (let end = section.units.length; end >= 2; end--) runs.push({ section, start: end - 2, end });
+  return runs;
 }
 
 /** Where the newest units begin that are all at most of this level. */

@@ -61,7 +61,10 @@ test("law 4: labels of any history take a bounded part of the window", () => {
           position++;
         }
         units = made(compacted(units, sizes));
-        const labels = units.filter(({ type }) => type === "node");
+        const labels = units.filter((unit) => unit.type === "node");
+        // Law 2: the steps from a label down to its messages grow with the logarithm of the history.
+        const deepest = Math.max(0, ...labels.map(({ level }) => level));
+        assert.ok(deepest <= Math.log2(position) + 1, `level ${deepest} at message ${position}`);
         assert.ok(
           totalTokens(labels) <= sizes.region,
           `${totalTokens(labels)} of ${sizes.region} at message ${position}`,
