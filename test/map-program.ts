@@ -30,8 +30,6 @@ const { status } = await runMap({
   },
   output: { type: "object", properties: { doubled: { type: "integer" } }, required: ["doubled"] },
   file: { path: join(settings.directory, "out.jsonl") },
-  // A killed process's items must not wait for long.
-  leaseMs: 400,
 });
 await jobs.close();
 process.exitCode = status === "done" ? 0 : 1;

@@ -2,12 +2,12 @@
  * Works on a job until nothing is left of it: claims units under leases, has them answered in parallel lanes, records
  * outcomes. Any number of processes may do so at once. It knows neither where items come from nor where results go.
  */
-import { randomUUID } from "node:crypto";
 import { BudgetError, ModelError } from "../core/errors.ts";
 import type { JobId } from "../core/ids.ts";
 import type { ClaimAnswer, ClaimWish, JobStore } from "../core/job-store.ts";
 import type { RunScope } from "../core/scope.ts";
 import { costOf } from "../core/usage.ts";
+import { newWorkerName } from "../core/worker-name.ts";
 import { askBatch } from "./batch.ts";
 import { AskingError, askItem } from "./item.ts";
 import { blame, failure, faultOf, type Asked, type Asking } from "./asking.ts";
@@ -47,7 +47,7 @@ type Ending = WorkEnd | { readonly type: "failed"; readonly error: unknown };
 class Shift {
   readonly #work: Work;
   readonly #leaseMs: number;
-  readonly #worker = `${process.pid}-${randomUUID().slice(0, 8)}`;
+  readonly #worker = newWorkerName();
   readonly #settler: Settler;
   readonly #leases = new Set<Lease>();
   #queue: HeldUnit[] = [];

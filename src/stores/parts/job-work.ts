@@ -1,5 +1,6 @@
 /** Work on jobs: units handed out under leases with a share of the money, and their outcomes. */
 import type { DatabaseSync } from "node:sqlite";
+import { isWorkerGone } from "../../core/worker-name.ts";
 import { numberIn, numberOrNullIn, statement, textIn } from "./part.ts";
 import type { Row, Texts } from "./part.ts";
 
@@ -55,6 +56,7 @@ export function openJobWork(
 ): JobWorkOperations {
   const jobOf = statement(database, "select state, spent_usd from jobs where number = ?");
   const expired = statement(database, "select number from job_leases where job = ? and until < ?");
+  const leasesOf = statement(database, "select number, worker from job_leases where job = ?");
   const leaseOf = statement(database, "select job, grant_usd, spent_usd from job_leases where number = ?");
   const freeUnits = statement(
     database,
@@ -128,6 +130,10 @@ export function openJobWork(
       for (const lease of expired().all(job, now)) forfeit(numberIn(lease, "number"));
       const row = jobOf().get(job) ?? {};
       if (textIn(row, "state") === "cancelled") return { type: "cancelled" };
+      // A process that was killed a moment ago need not be waited for until its leases run out.
+      if (!hasPending().get(job))
+        for (const lease of leasesOf().all(job))
+          if (isWorkerGone(textIn(lease, "worker"))) forfeit(numberIn(lease, "number"));
       if (!hasPending().get(job)) return { type: hasRunning().get(job) ? "wait" : "empty" };
       const spentUsd = numberIn(row, "spent_usd");
       const granted = wish.money === undefined ? undefined : grant(job, spentUsd, wish.money);
