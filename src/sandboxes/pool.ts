@@ -18,6 +18,11 @@ interface Spare {
 /** Memory of a spare that is booted before any session said what it needs, in MiB. */
 const warmMemoryMb = 1_024;
 
+// Starting a process blocks this one for 10 ms and more, and booting it keeps a processor busy for a third of a second.
+// Nobody's first cells or sub-calls should compete with that; a spare is for the next session, or for after a kill.
+const runMs = 2_000;
+const restMs = 100;
+
 /** Makes the port Sandbox of a launcher. */
 export function pooled(launcher: GuestLauncher, settings: PoolSettings = {}): Sandbox {
   return new Pool(launcher, settings);
@@ -30,6 +35,7 @@ class Pool implements Sandbox {
   readonly #settings: PoolSettings;
   readonly #sessions = new Set<SandboxSession>();
   #spares: Spare[] = [];
+  #refilling: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(launcher: GuestLauncher, settings: PoolSettings) {
@@ -41,7 +47,10 @@ class Pool implements Sandbox {
 
   async open(options: SandboxOptions): Promise<SandboxSession> {
     const { memoryMb } = options.limits;
-    const onClose = (closed: SandboxSession): void => void this.#sessions.delete(closed);
+    const onClose = (closed: SandboxSession): void => {
+      this.#sessions.delete(closed);
+      this.#refillAfter(restMs, memoryMb);
+    };
     const session = await GuestSession.open(() => this.#take(memoryMb), options, {
       ...this.#settings,
       onClose,
@@ -56,6 +65,7 @@ class Pool implements Sandbox {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#refilling);
     const spares = this.#spares.splice(0);
     await Promise.all([...[...this.#sessions].map((session) => session.close()), ...spares.map(discard)]);
   }
@@ -68,8 +78,14 @@ class Pool implements Sandbox {
     const [spare] = index < 0 ? [] : this.#spares.splice(index, 1);
     let guest = await spare?.guest.catch(() => undefined);
     if (guest === undefined || guest.hasExited) guest = await this.#boot(memoryMb);
-    this.#refill(memoryMb);
+    this.#refillAfter(runMs, memoryMb);
     return guest;
+  }
+
+  #refillAfter(waitMs: number, memoryMb: number): void {
+    if (this.#isClosed) return;
+    clearTimeout(this.#refilling);
+    this.#refilling = setTimeout(() => this.#refill(memoryMb), waitMs).unref();
   }
 
   #refill(memoryMb: number): void {

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from . import attempts, wasm_library
+from . import attempts, rehearsal, wasm_library
 from .door import PipeDoor
 from .interrupts import Interrupts
 from .session import NoCage, Session
@@ -35,6 +35,7 @@ def boot():
     def serve():
         # Every copy would otherwise roll the same dice.
         sys.modules["random"].seed()
+        rehearsal.rehearse()
         session.serve()
         # Objects of the last cell may have destructors that never end.
         os._exit(0)
