@@ -1,5 +1,21 @@
 /** All families of tasks that the bench knows. The only list of them. */
 import { oolong, pairs } from "./oolong/families.ts";
 import type { Family } from "./task.ts";
+import { codeQa } from "./tasks/code-qa.ts";
+import { fileState } from "./tasks/file-state.ts";
+import { multiHop } from "./tasks/multi-hop.ts";
+import { locomo, longBench, mrcr } from "./tasks/official.ts";
+import { ruler, sNiah } from "./tasks/ruler.ts";
 
-export const families: readonly Family[] = [oolong, pairs];
+export const families: readonly Family[] = [
+  oolong,
+  pairs,
+  sNiah,
+  ruler,
+  multiHop,
+  codeQa,
+  fileState,
+  longBench,
+  locomo,
+  mrcr,
+];

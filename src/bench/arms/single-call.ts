@@ -23,7 +23,8 @@ export const truncated: Arm = {
   async run({ context, question }, setting) {
     await using corpus = closing(await setting.openCorpus(context));
     const text = (await wholeText(corpus.value, Number.MAX_SAFE_INTEGER / 8)) ?? "";
-    const room = (windowOf(setting.model) - reserveTokens) * 0.95;
+    // Estimates are taken with a tenth more where a call is made, until the provider has counted.
+    const room = (windowOf(setting.model) - reserveTokens) / 1.15;
     const share = room / Math.max(1, estimateTokens(text));
     if (share >= 1) return askOnce(directPrompt(text, question), setting);
     const half = Math.floor((text.length * share) / 2);

@@ -49,7 +49,7 @@ export const oolong: Family = {
   mind: (knowledge) => ({
     ...labelled(knowledge),
     knows: (question) => !question.includes("list all pairs of user IDs") && /label|user|date/.test(question),
-    root: (question, turn) => oolongRoot(question, turn),
+    root: (question, turn, depth) => oolongRoot(question, turn, depth),
     read: (text, question, sight) => solve(question, recordsIn(text, LabelTable.fromJson(knowledge), sight)),
   }),
 };

@@ -6,13 +6,10 @@
 import { cell } from "../task.ts";
 import { endingFor, needsLabels } from "./root-endings.ts";
 
-export function oolongRoot(question: string, turn: number): string {
-  const cells = [
-    look,
-    keep(question),
-    ...(needsLabels(question) ? [labelCell(question)] : []),
-    answer(question),
-  ];
+/** @param depth 0 where there are no sub-calls: then kinds are guessed by key words, which is what code alone can do */
+export function oolongRoot(question: string, turn: number, depth: number = 1): string {
+  const reading = depth === 0 ? guessCell(question) : labelCell(question);
+  const cells = [look, keep(question), ...(needsLabels(question) ? [reading] : []), answer(question)];
   const [plan, code] = cells[Math.min(turn, cells.length) - 1] ?? look;
   return cell(plan, code);
 }
@@ -95,6 +92,25 @@ for attempt in range(3):
 print(len(texts), "texts,", len(found), "labelled,", len(todo), "missing")
 label_of = [found.get(n) for n in range(len(texts))]
 count = Counter({l: 0 for l in labels}); count.update(found.values())
+print(count)`,
+  ];
+}
+
+function guessCell(question: string): Cell {
+  return [
+    "There are no sub-LMs, so I guess kinds by key words.",
+    `head = context[:context.find("Date: ")] if "Date: " in context[:5000] else ""
+labels = re.findall(r"'([^']+)'", head) or ${JSON.stringify(labelsIn(question))}
+words = [("abbreviation", r"stand for|abbreviation|full form|acronym"), ("numeric value", r"^How (many|much|old|far|long|tall|big)|^What (year|date|day|percent)|^When"),
+    ("human being", r"^Who|^What (man|woman|actor|president|king)"), ("location", r"^Where|^What (city|country|town|river|state)"),
+    ("description and abstract concept", r"^Why|^How|^What (is|are|does|was) (the )?\\w+ ?(\\w+ )?\\?$|mean"), ("entity", r"")]
+def guess(text):
+    for label, pattern in words:
+        if label in labels and re.search(pattern, text, re.I): return label
+    return labels[0]
+label_of = [guess(r[2]) for r in records]
+todo = []
+count = Counter({l: 0 for l in labels}); count.update(label_of)
 print(count)`,
   ];
 }

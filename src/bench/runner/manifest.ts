@@ -1,11 +1,11 @@
 /** What a run is made of, by hashes: code, prompts, data, prices and settings. Runs that differ in any of them don't mix. */
 import { createReadStream } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "../../core/errors.ts";
-import { canonicalJson, isPlainObject, sha256, type Json, type JsonObject } from "../../core/json.ts";
+import { canonicalJson, sha256, type Json, type JsonObject } from "../../core/json.ts";
 import * as prompts from "../arms/prompts.ts";
 import type { Dataset, Level } from "../task.ts";
 
@@ -90,15 +90,19 @@ async function hashOfCode(): Promise<string> {
 async function hashOfData({ tasks }: Dataset): Promise<string> {
   const hash = createHash("sha256");
   for (const { id, question, gold } of tasks) hash.update(canonicalJson({ id, question, gold }));
-  for (const path of new Set(tasks.flatMap(({ context }) => context))) {
-    hash.update(basename(path));
-    for await (const chunk of createReadStream(path).on("error", () => {})) {
-      if (chunk instanceof Uint8Array) hash.update(chunk);
+  for (const path of new Set(tasks.flatMap(({ context }) => context)))
+    for (const file of await filesAt(path)) {
+      hash.update(basename(file));
+      for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
     }
-  }
   return hash.digest("hex");
 }
 
-export function isManifest(value: unknown): value is Manifest {
-  return isPlainObject(value) && value["v"] === 1 && isPlainObject(value["hashes"]);
+async function filesAt(path: string): Promise<string[]> {
+  if (!(await stat(path)).isDirectory()) return [path];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 }

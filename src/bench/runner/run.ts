@@ -101,7 +101,11 @@ async function runOne(
     outcome = await arm.run(task, setting);
   } catch (error) {
     if (bench.signal.aborted) return undefined;
-    outcome = { status: "failed", answer: "", error: errorOf(error) };
+    const problem = errorOf(error);
+    outcome =
+      problem.code === "context_overflow"
+        ? { status: "overflow", answer: "" }
+        : { status: "failed", answer: "", error: problem };
   } finally {
     await trace?.close();
   }
