@@ -23,7 +23,8 @@ export interface SearchIndex {
   withTrigrams(alternatives: readonly (readonly string[])[], range: IndexRange): IterableIterator<number>;
   /** Messages with a word. */
   withWord(word: IndexedWord, range: IndexRange): IterableIterator<number>;
-  countWord(word: IndexedWord, range: IndexRange): number;
+  /** Counted up to `most` only. */
+  countWord(word: IndexedWord, range: IndexRange, most: number): number;
 }
 
 export interface IndexedWord {
@@ -54,7 +55,8 @@ export function openSearchIndex(database: DatabaseSync): SearchIndex {
   const wordsUp = statement(database, match("message_words", "asc"));
   const wordCount = statement(
     database,
-    "select count(*) as count from message_words where message_words match ? and rowid > ? and rowid < ?",
+    `select count(*) as count from (
+       select 1 from message_words where message_words match ? and rowid > ? and rowid < ? limit ?)`,
   );
 
   return {
@@ -82,8 +84,8 @@ export function openSearchIndex(database: DatabaseSync): SearchIndex {
       );
       for (const row of rows) yield numberIn(row, "number");
     },
-    countWord: (word, { conversation, above, below }) =>
-      numberIn(wordCount().get(expressionOf(word, conversation), above, below) ?? {}, "count"),
+    countWord: (word, { conversation, above, below }, most) =>
+      numberIn(wordCount().get(expressionOf(word, conversation), above, below, most) ?? {}, "count"),
   };
 }
 

@@ -225,7 +225,7 @@ function openSearch(database: DatabaseSync, texts: Texts): OpenPart<SearchOperat
 
   function byRarity(words: Words, range: IndexRange): { word: Words[number]; count: number }[] {
     return words
-      .map((word) => ({ word, count: index.countWord(word, range) }))
+      .map((word) => ({ word, count: index.countWord(word, range, commonWord + 1) }))
       .filter(({ count }) => count > 0)
       .sort((a, b) => a.count - b.count);
   }
