@@ -12,7 +12,7 @@ import { startFakeProvider } from "../src/testing/fake-provider.ts";
 import { ended, startProgram } from "./map-stage.ts";
 
 const kills = Number(process.env["UNABRIDGED_KILLS"] ?? 3);
-const items = Number(process.env["UNABRIDGED_KILL_ITEMS"] ?? 1500);
+const items = Number(process.env["UNABRIDGED_KILL_ITEMS"] ?? 800);
 const concurrency = 16;
 
 for (const batch of [1, 5]) {

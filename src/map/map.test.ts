@@ -1,6 +1,6 @@
 /** Maps from beginning to end over real stores, with a scripted model. */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -150,6 +150,36 @@ test("running again with the same arguments pays for nothing that is done", asyn
   const elsewhere = await map(model, ["c", "a"], { jobs, source: "another" });
   assert.deepEqual([elsewhere.lines.length, model.calls], [2, 1]);
   await jobs.close();
+});
+
+test("two that run the same map at once share the work, and both end with the whole file", async () => {
+  const directory = await mkdtemp(join(folder, "store-"));
+  const path = join(directory, "both.jsonl");
+  const items = Array.from({ length: 300 }, (_, index) => `item${index}`);
+  const model = scriptedModel((request) => ({
+    text: JSON.stringify({ label: lastText(request).length }).replace(/:(\d+)/, ':"$1"'),
+    delayMs: 1,
+  }));
+  const runs = await Promise.all(
+    [1, 2].map(async () => {
+      const jobs = await sqliteJobs({ directory });
+      const result = await map(model, items, { jobs, file: { path } });
+      await jobs.close();
+      return result;
+    }),
+  );
+  assert.deepEqual(
+    runs.map(({ status, lines }) => [status, lines.length]),
+    [
+      ["done", 300],
+      ["done", 300],
+    ],
+  );
+  assert.equal(model.calls, 300);
+  assert.deepEqual(
+    (await readdir(directory)).filter((name) => name.startsWith("both")),
+    ["both.jsonl"],
+  );
 });
 
 test("a file that somebody else wrote is left alone before anything is paid for", async () => {

@@ -4,9 +4,10 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, rename, rm, stat, type FileHandle } from "node:fs/promises";
-import { resolve } from "node:path";
+import { open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../core/errors.ts";
+import { isWorkerGone, newWorkerName } from "../core/worker-name.ts";
 import type { JobOutput, SettledRow } from "../core/job-store.ts";
 
 export interface OutputOptions {
@@ -29,8 +30,10 @@ export class OutputFile {
   static async open(path: string, options: OutputOptions): Promise<OutputFile> {
     const absolute = resolve(path);
     await assertFree(absolute, path, options);
-    const partialPath = `${absolute}.partial`;
+    // Each process has its own: two that run the same map at once both end with the whole file.
+    const partialPath = `${absolute}.${newWorkerName().replaceAll(":", "-")}.partial`;
     try {
+      await removeLeftovers(absolute);
       return new OutputFile(absolute, partialPath, await open(partialPath, "w"));
     } catch (error) {
       throw new ConfigError(
@@ -88,6 +91,17 @@ export function outputLine({ key, attempts, outcome }: SettledRow): object {
         ...(outcome.agreement === undefined ? {} : { agreement: outcome.agreement }),
       }
     : { key, ok: false, error: { ...outcome.error, attempts } };
+}
+
+/** What killed processes of this machine have left. */
+async function removeLeftovers(absolute: string): Promise<void> {
+  const folder = dirname(absolute);
+  const begin = `${basename(absolute)}.`;
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(begin) || !name.endsWith(".partial")) continue;
+    const worker = name.slice(begin.length, -".partial".length).replace(/-(\d+)-(\w+)$/, ":$1:$2");
+    if (isWorkerGone(worker)) await rm(join(folder, name), { force: true });
+  }
 }
 
 async function assertFree(

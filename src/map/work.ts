@@ -256,8 +256,8 @@ class Shift {
   #outOfMoney(lease: Lease, error: BudgetError): void {
     if (!lease.wasExhaustedBy(error)) return this.#finish({ type: "limit", error });
     // A share that was not enough for one item: the next must be larger, up to all that is left.
-    if (lease.settled === 0 && !lease.isOver)
-      this.#leastUsd = Math.max(this.#leastUsd, (lease.grantUsd ?? 0) * 2);
+    if (lease.settled + lease.unsettled === 0 && !lease.isOver)
+      this.#leastUsd = Math.max(this.#leastUsd, (lease.grantUsd ?? 0) * 1.5);
     this.#giveBack(lease);
   }
 
