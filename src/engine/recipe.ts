@@ -34,8 +34,10 @@ export function recipeContext(context: AskContext): Recipe["context"] {
 
 /** What is typed becomes what is kept: members that are undefined are left out. */
 export function toJson(value: object): JsonObject {
-  return z.record(z.string(), z.json()).parse(JSON.parse(JSON.stringify(value)));
+  return jsonObject.parse(JSON.parse(JSON.stringify(value)));
 }
+
+const jsonObject = z.record(z.string(), z.json());
 
 const schema = z.object({
   context: z.union([z.object({ paths: z.array(z.string()) }), z.object({ run: z.string() }), z.null()]),
