@@ -7,7 +7,7 @@ import type { Json, JsonObject } from "./json.ts";
  * done are not done again. Every write is atomic and durable once its promise resolves.
  */
 export interface JobStore {
-  /** The job of this key, made where there is none. A cancelled one is active again. */
+  /** The job of this key, made where there is none. A cancelled one is active again; the recipe is the newest one's. */
   open(job: NewJob): Promise<StoredJob>;
   /** By id or an unambiguous beginning of one. Throws StoreError "not_found", naming the newest jobs. */
   get(idOrPrefix: string): Promise<StoredJob>;
@@ -46,7 +46,7 @@ export interface NewJob {
   readonly key: string;
   /** Equal where an item's result would mean the same: prompt, schema, model. Results are shared within a task. */
   readonly task: string;
-  /** What a worker needs to carry the job out: prompt, schema, model, mode. */
+  /** What a worker needs to carry the job out: prompt, schema, model, mode; and how, which may differ from run to run. */
   readonly recipe: JsonObject;
 }
 

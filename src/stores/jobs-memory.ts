@@ -15,7 +15,7 @@ import type { Json } from "../core/json.ts";
 import { ambiguousJob, unknownJob } from "./parts/jobs.ts";
 
 interface Job {
-  readonly job: NewJob;
+  job: NewJob;
   state: "active" | "cancelled";
   sealed: boolean;
   output: JobOutput | undefined;
@@ -128,6 +128,7 @@ export function memoryJobs(): JobStore {
         };
         jobs.set(job.id, known);
       }
+      known.job = { ...known.job, recipe: copy(job.recipe) };
       known.state = "active";
       return stored(known);
     },

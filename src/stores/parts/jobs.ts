@@ -117,7 +117,7 @@ const columns = "id, at, key, task, recipe, state, sealed, output_path, output_s
 function openJobs(database: DatabaseSync, texts: Texts): OpenPart<JobOperations> {
   const insert = statement(
     database,
-    "insert into jobs (id, at, key, task, recipe, state) values (?, ?, ?, ?, ?, 'active') on conflict (key) do update set state = 'active'",
+    "insert into jobs (id, at, key, task, recipe, state) values (?, ?, ?, ?, ?, 'active') on conflict (key) do update set state = 'active', recipe = excluded.recipe",
   );
   const byKey = statement(database, `select ${columns} from jobs where key = ?`);
   const byPrefix = statement(

@@ -76,7 +76,7 @@ class PostgresJobs implements JobStore {
     const { id, at, key, task, recipe } = job;
     const [row] = await this.#connection.query<JobRow>(
       `insert into jobs (id, at, key, task, recipe) values ($1, $2, $3, $4, $5)
-       on conflict (key) do update set state = 'active' returning ${columns}`,
+       on conflict (key) do update set state = 'active', recipe = excluded.recipe returning ${columns}`,
       [id, at, key, task, JSON.stringify(recipe)],
     );
     if (!row) throw unknownJob(id, []);

@@ -40,13 +40,14 @@ export function jobStoreContract(name: string, subject: JobStoreUnderTest): void
 }
 
 function jobTests(jobTest: JobTest): void {
-  jobTest("opening a job of the same key again gives the same job", async (store) => {
+  jobTest("opening a job of the same key again gives the same job, with the newer recipe", async (store) => {
     const first = await store.open(
       newJob({ key: "k", recipe: { prompt: "p", schema: { a: [1, null, "\u{1f418}"] } } }),
     );
-    const again = await store.open(newJob({ key: "k" }));
-    assert.deepEqual(again, first);
-    assert.deepEqual(await store.get(first.id), first);
+    assert.deepEqual(first.recipe, { prompt: "p", schema: { a: [1, null, "\u{1f418}"] } });
+    const again = await store.open(newJob({ key: "k", recipe: { prompt: "p", ceilingUsd: 2 } }));
+    assert.deepEqual(again, { ...first, recipe: { prompt: "p", ceilingUsd: 2 } });
+    assert.deepEqual(await store.get(first.id), again);
     assert.deepEqual([first.state, first.sealed, first.output], ["active", false, undefined]);
   });
 
