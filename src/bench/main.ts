@@ -42,6 +42,26 @@ function commands(exit: (code: number) => void): Command {
       exit(await (await import("./recordings-command.ts")).recordingsCommand(flags)),
     );
   program
+    .command("replay")
+    .description(
+      "l1: play a run of ours again from its trace; a request that was not recorded is a failure with a diff",
+    )
+    .argument("<trace>", "events as JSON Lines: `unabridged runs show RUN --json`, or a bench run's traces")
+    .argument("<paths...>", "the files that the run was about")
+    .addOption(
+      new Option("--mode <mode>", "equal requests, or alike ones in order")
+        .choices(["strict", "ordered"])
+        .default("strict"),
+    )
+    .addOption(new Option("--sandbox <name>").choices(["wasm", "native"]).default("wasm"))
+    .action(
+      async (
+        trace: string,
+        paths: string[],
+        flags: { mode: "strict" | "ordered"; sandbox: "wasm" | "native" },
+      ) => exit(await (await import("./recordings-command.ts")).replayCommand(trace, paths, flags)),
+    );
+  program
     .command("report")
     .description(
       "write report.md and its plots from what a run, or several, have kept; nothing is asked anew",

@@ -93,18 +93,21 @@ function lineOf({ name, points }: Series, index: number, x: Scale, y: Scale): st
   const colour = colours[index % colours.length] ?? "#000";
   const ordered = [...points].sort((a, b) => a.x - b.x);
   const place = (point: PlotPoint, value: number): string => `${at(x.place(point.x))} ${at(y.place(value))}`;
-  const hasBand =
-    ordered.length > 1 && ordered.every(({ low, high }) => low !== undefined && high !== undefined);
-  const band = [
-    ...ordered.map((point) => place(point, point.high ?? point.y)),
-    ...ordered.toReversed().map((point) => place(point, point.low ?? point.y)),
-  ].join("L");
+  // Each line's intervals stand a little beside those of the others.
+  const beside = (index % 9) * 2 - 8;
+  const whiskers = ordered.flatMap((point) => {
+    if (point.low === undefined || point.high === undefined) return [];
+    const across = at(x.place(point.x) + beside);
+    return [
+      `<path d="M${across} ${at(y.place(point.low))}V${at(y.place(point.high))}" stroke="${colour}" stroke-opacity="0.35"/>`,
+    ];
+  });
   const legendY = area.top + 8 + index * 20;
   // Lines that lie on each other are told apart by their dashes.
   const dash = ["", "7 3", "2 3", "9 3 2 3"][Math.floor(index / 2) % 4] ?? "";
   const dashed = dash === "" ? "" : ` stroke-dasharray="${dash}"`;
   return [
-    hasBand ? `<path d="M${band}Z" fill="${colour}" fill-opacity="0.1"/>` : "",
+    ...whiskers,
     `<path d="M${ordered.map((point) => place(point, point.y)).join("L")}" fill="none" stroke="${colour}" stroke-width="2"${dashed}/>`,
     ...ordered.map(
       (point) => `<circle cx="${at(x.place(point.x))}" cy="${at(y.place(point.y))}" r="3" fill="${colour}"/>`,

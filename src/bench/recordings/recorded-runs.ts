@@ -1,9 +1,8 @@
 /** Reads runs that other programs recorded: their cells, what those printed, and as much of their context as the logs show. */
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { isPlainObject } from "../src/core/json.ts";
+import { isPlainObject } from "../../core/json.ts";
 
 export interface RecordedRun {
   /** File and run, for a person. */
@@ -28,17 +27,10 @@ export interface RecordedCell {
   readonly final: unknown;
 }
 
-/** The folder of recordings, or undefined where this machine has none. */
-export function recordingsFolder(): string | undefined {
-  const data =
-    process.env["UNABRIDGED_TEST_DATA"] ?? fileURLToPath(new URL("../../shared/data", import.meta.url));
-  const folder = join(data, "trajectories");
-  return existsSync(folder) ? folder : undefined;
-}
-
+/** Logs of fast-rlm as they are (*.jsonl), and of the reference implementation, zipped (*.jsonl.gz). */
 export function readRecordings(folder: string): RecordedRun[] {
   const plain = globSync("*.jsonl", { cwd: folder }).sort();
-  const zipped = globSync("rlms-format/*.jsonl.gz", { cwd: folder }).sort();
+  const zipped = globSync("{,rlms-format/}*.jsonl.gz", { cwd: folder }).sort();
   return [
     ...plain.flatMap((name) => fastRuns(basename(name), lines(readFileSync(join(folder, name))))),
     ...zipped.map((name) =>
