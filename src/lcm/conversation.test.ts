@@ -139,6 +139,20 @@ test("a cold cache, by the clock that is handed in, is the time to swap", async 
   assert.equal(reason, "swapped: cache cold");
 });
 
+test("other tools make the whole request new anyway, and so are a time to swap", async () => {
+  const conversation = open(talker(goodLabel, 8_000));
+  const tool = { name: "look", description: "d", inputSchema: { type: "object" }, more: () => 1 };
+  let reason = "";
+  for (let turn = 1; turn <= 60 && reason !== "labels are being made"; turn++) {
+    reason = (await conversation.send(`question ${turn}: ${filler}`).result()).context?.reason ?? "";
+    await conversation.idle();
+  }
+  const { context } = await conversation.send("and now?", { tools: [tool] }).result();
+  assert.equal(context?.reason, "swapped: tools changed");
+  const next = await conversation.send("and now?", { tools: [{ ...tool }] }).result();
+  assert.equal(next.context?.reason, "below the soft threshold");
+});
+
 test("tools with a handler are run, failures are told to the model, made-up ones too, and the rest is the caller's", async () => {
   const call = (toolName: string, toolCallId: string) =>
     ({ type: "tool-call", toolCallId, toolName, input: { x: 1 } }) as const;

@@ -152,7 +152,7 @@ export class OpenConversation {
       },
       called: (model, tools, settled, reply) => {
         const instructions = this.#options.instructions;
-        this.#cache.called({ model, instructions, tools }, this.#now());
+        this.#cache.called({ model, instructions, tools: ownTools(tools) }, this.#now());
         if (!reply.usageEstimated) this.#learn(model, settled, reply.usage.inputTokens);
       },
       recall: async () => (await this.#open()).recall,
@@ -276,8 +276,7 @@ export class OpenConversation {
     const factor = (model ? this.#calibration.factor(model.id) : 1.1) / share;
     const { large } = await this.#sizes(model);
     view.showAbove(large);
-    const definitions = (request.tools ?? this.#options.tools ?? []).map(definitionOf);
-    const tools = definitions.filter(({ name }) => !recallTools.some((recall) => recall.name === name));
+    const tools = ownTools(request.tools ?? this.#options.tools ?? []);
     const signal = AbortSignal.any([this.#closing.signal, ...(request.signal ? [request.signal] : [])]);
     return {
       request: { instructions: this.#options.instructions, tools, recallTools, factor },
@@ -372,8 +371,11 @@ interface Parts {
   readonly recall: Recall;
 }
 
-function definitionOf({ name, description, inputSchema }: ToolDefinition): ToolDefinition {
-  return { name, description, inputSchema };
+/** As they are sent: definitions alone, none under a name of ours. */
+function ownTools(tools: readonly ToolDefinition[]): readonly ToolDefinition[] {
+  return tools
+    .filter(({ name }) => !recallTools.some((recall) => recall.name === name))
+    .map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
 }
 
 function lastAt({ entries }: ActiveView): number | undefined {
