@@ -1,3 +1,4 @@
+/** What is told of a text too large to show, by its kind. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { estimateTokens } from "../core/tokens.ts";

@@ -1,3 +1,4 @@
+/** Which texts may stand as labels, and what must be exact in them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inventedFacts, tellingFacts } from "./facts.ts";

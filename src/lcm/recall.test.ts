@@ -1,3 +1,4 @@
+/** Looking up what is not shown: pages, places, branches. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asConversationId } from "../core/ids.ts";

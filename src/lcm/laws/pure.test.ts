@@ -1,3 +1,4 @@
+/** The laws of the parts that are pure, as properties over sizes, texts and lists of messages. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -15,8 +16,8 @@ import { recallTools } from "../recall-tools.ts";
 import { sizesFor } from "../sizes.ts";
 import { sourceOf } from "../source.ts";
 import { foldsOf, totalTokens, type Unit } from "../units.ts";
-import { Random, randomGroup, randomText } from "./random-history.ts";
-import { asMessage } from "./walk.ts";
+import { Random, randomGroup, randomText } from "./random-history.fixture.ts";
+import { asMessage } from "./checks.fixture.ts";
 
 const numRuns = 2_000;
 const seed = fc.integer({ min: 0, max: 0xffff_ffff });

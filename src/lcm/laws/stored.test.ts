@@ -1,3 +1,4 @@
+/** The laws of what is stored: crashes, swaps at once, redelivery, erasure, search, failing summarisers. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -14,9 +15,9 @@ import { SummariserPatience } from "../patience.ts";
 import { sourceOf } from "../source.ts";
 import { standaloneScopes } from "../surroundings.ts";
 import { summarize } from "../summarize.ts";
-import { Crash, crashingStore } from "./crash-store.ts";
-import { Random, randomGroup } from "./random-history.ts";
-import { asMessage, poison } from "./walk.ts";
+import { Crash, crashingStore } from "./crash-store.fixture.ts";
+import { Random, randomGroup } from "./random-history.fixture.ts";
+import { asMessage, poison } from "./checks.fixture.ts";
 
 const numRuns = 2_000;
 const seed = fc.integer({ min: 0, max: 0xffff_ffff });

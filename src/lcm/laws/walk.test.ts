@@ -1,7 +1,8 @@
+/** The laws along random histories, walked through whole conversations. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import fc from "fast-check";
-import { Findings, walk, type WalkInput } from "./walk.ts";
+import { Findings, walk, type WalkInput } from "./walk.fixture.ts";
 
 // Each history is walked once, and every law looked at on its way: by hand, two thousand per law would be one each.
 const histories = Number(process.env["LCM_HISTORIES"] ?? 2_000);

@@ -1,18 +1,25 @@
 /** Walks a random history through a real conversation and checks the laws at every step. What breaks one is a finding. */
-import { messageTokens } from "../measure.ts";
 import type { StoredMessage, SummaryNode } from "../../core/conversation.ts";
 import type { ConversationStore } from "../../core/conversation-store.ts";
-import { ConfigError, ModelError } from "../../core/errors.ts";
+import { ConfigError } from "../../core/errors.ts";
 import { asConversationId } from "../../core/ids.ts";
-import type { Message } from "../../core/message.ts";
-import type { ModelRequest } from "../../core/model.ts";
 import { memoryConversations } from "../../stores/conversations.ts";
-import { scriptedModel, type FixedStep, type ScriptedModel } from "../../testing/scripted-model.ts";
+import { scriptedModel, type ScriptedModel } from "../../testing/scripted-model.ts";
 import type { ContextReport, OpenConversation } from "../conversation.ts";
 import { openConversation } from "../conversation.ts";
 import type { MessageInput } from "../input.ts";
 import { sizesFor } from "../sizes.ts";
-import { Random, randomGroup } from "./random-history.ts";
+import {
+  asMessage,
+  countAgain,
+  faults,
+  firstChange,
+  goodLabel,
+  isPaired,
+  poison,
+  tokensOfInput,
+} from "./checks.fixture.ts";
+import { Random, randomGroup } from "./random-history.fixture.ts";
 
 export interface WalkInput {
   readonly seed: number;
@@ -37,7 +44,6 @@ export class Findings {
 }
 
 export const instructions = "Answer briefly. Keep the user's words.";
-export const poison = "zzpoisonzz";
 
 export async function walk(input: WalkInput, findings: Findings): Promise<void> {
   const walker = new Walker(input, findings);
@@ -361,80 +367,4 @@ class Walker {
       { contextWindow: this.#input.window, maxOutputTokens: 2_000 },
     );
   }
-}
-
-function goodLabel(request: ModelRequest): string {
-  const text = JSON.stringify(request.messages.at(-1));
-  const words = /at most (\d+) words/.exec(text)?.[1] ?? "20";
-  return `Topic: ${"talk ".repeat(Math.min(4, Number(words) / 4))}and more of it\nDecided: what they wanted\nOpen: the rest of the work`;
-}
-
-const faults: readonly ((request: ModelRequest) => FixedStep)[] = [
-  () => "",
-  () => new ModelError("auth", "401"),
-  () => new ModelError("timeout", "too long", { retryable: false }),
-  () => new ModelError("unreachable", "gone", { retryable: false }),
-  () => `I'm sorry, I can't help with ${poison}.`,
-  () => `${poison} `.repeat(4_000),
-  () => `<think>${poison} is what they`,
-  () => ({ text: `Topic: ${poison}`, stopReason: "length" }),
-  () =>
-    `Topic: ${poison} 8834751 and /no/such/${poison}.ts and id_${poison}_1 and 99887766\nOpen: 5544332211`,
-  () => "%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%",
-  () => ({ reasoning: poison, text: "" }),
-  (request) => goodLabel(request),
-  () => ({ text: poison, stopReason: "refused" }),
-];
-
-/** How a message reads once it is kept. */
-export function asMessage(input: MessageInput): Message {
-  const { role, content } = input;
-  const parts =
-    typeof content === "string" && role !== "system" ? [{ type: "text", text: content }] : content;
-  return { role, content: parts } as Message;
-}
-
-function tokensOfInput(input: MessageInput): number {
-  return messageTokens(asMessage(input));
-}
-
-/** Counted message by message, apart from how it is assembled. */
-function countAgain({ messages, tools }: ModelRequest): number {
-  const ofTools =
-    tools === undefined ? 0 : messageTokens({ role: "system", content: JSON.stringify(tools) }) - 4;
-  return messages.reduce((sum, message) => sum + messageTokens(message), 8 + ofTools);
-}
-
-function isPaired(messages: readonly Message[]): boolean {
-  const open = new Set<string>();
-  for (const message of messages) {
-    if (message.role === "tool") {
-      for (const { toolCallId } of message.content) if (!open.delete(toolCallId)) return false;
-    } else if (message.role === "user" && open.size > 0) return false;
-    if (message.role !== "assistant") continue;
-    for (const part of message.content) if (part.type === "tool-call") open.add(part.toolCallId);
-  }
-  return true;
-}
-
-/** How many messages two requests must share, by what they show. */
-function firstChange(before: ContextReport, after: ContextReport): number {
-  // What is shown as one message each: instructions, preamble, labels, messages.
-  const shown = ({ items }: ContextReport): readonly string[] =>
-    items.flatMap((item) => {
-      switch (item.type) {
-        case "tools":
-          return [];
-        case "label":
-          return [item.id];
-        case "message":
-          return [`${item.position} ${item.form} ${item.tokens}`];
-        default:
-          return [item.type];
-      }
-    });
-  const [a, b] = [shown(before), shown(after)];
-  let same = 0;
-  while (same < a.length && a[same] === b[same]) same++;
-  return same;
 }
