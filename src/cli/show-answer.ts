@@ -17,11 +17,19 @@ export function showAnswer(
   return text === "" || text.endsWith("\n") ? text : `${text}\n`;
 }
 
-function placeOf({ path, title, line }: AskResult["citations"][number], homeFolder: string): string {
+function placeOf(citation: AskResult["citations"][number], homeFolder: string): string {
+  const { path, title, line } = citation;
   if (path === undefined) return title === undefined ? `line ${line}` : `${title}, line ${line}`;
-  if (path.startsWith(homeFolder) && path.endsWith("stdin")) return `stdin:${line}`;
   const near = relative("", path);
-  return `${near.length < path.length ? near : path}:${line}`;
+  const name =
+    path.startsWith(homeFolder) && path.endsWith("stdin") ? "stdin" : near.length < path.length ? near : path;
+  return `${name}${within(citation)}`;
+}
+
+/** A line is what an editor goes to; what was taken out of a PDF or a presentation has lines of its own. */
+function within({ page, place, line }: AskResult["citations"][number]): string {
+  if (page !== undefined) return ` p.${page}`;
+  return place === undefined ? `:${line}` : ` ${place}`;
 }
 
 /** One line: how it ended and what it took. */

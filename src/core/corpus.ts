@@ -101,6 +101,10 @@ export interface Location {
   readonly line: number;
   /** From 1, in code points. */
   readonly column: number;
+  /** The page of the file that the text was taken from, from 1. Then `line` is one of that text, of no use in the file. */
+  readonly page?: number;
+  /** Where in its file it lies, where there are no pages: for instance "slide 4" or "§ Tides". */
+  readonly place?: string;
   readonly text: string;
 }
 

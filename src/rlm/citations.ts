@@ -6,7 +6,11 @@ export interface Citation {
   readonly id: string;
   readonly path?: string;
   readonly title?: string;
-  /** From 1. */
+  /** The page of a PDF or a document, from 1. */
+  readonly page?: number;
+  /** Where in its file the text lies, where there are no pages: for instance "slide 4" or "§ Tides". */
+  readonly place?: string;
+  /** From 1. Of the text that was taken out of the file, where `page` or `place` is given. */
   readonly line: number;
   /** From 1, in code points. */
   readonly column: number;
@@ -41,6 +45,8 @@ async function cite(id: string, corpus: Corpus): Promise<Citation | undefined> {
     id: spanId(span),
     ...(location.path !== undefined && { path: location.path }),
     ...(location.title !== undefined && { title: location.title }),
+    ...(location.page !== undefined && { page: location.page }),
+    ...(location.place !== undefined && { place: location.place }),
     line: location.line,
     column: location.column,
     start: span.start,
