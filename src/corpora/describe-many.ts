@@ -1,16 +1,17 @@
 /** The structure of many documents: endings, folders, sizes; and of each, where they are few. */
 import { dirname, extname } from "node:path";
 import { listed } from "./labels.ts";
+import { formatPath } from "./part.ts";
 import type { Part } from "./part.ts";
+import { placesLine } from "./places.ts";
 import type { Sample } from "./sample.ts";
 import { formatNames, formatOf, structureOf } from "./structure.ts";
-import type { Format } from "./structure.ts";
 
 /** For instance "1 Markdown file", "214 files in 12 folders" or "3 texts". */
-export function kindOfCorpus(parts: readonly Part[], format: Format | undefined): string {
+export function kindOfCorpus(parts: readonly Part[], format: string | undefined): string {
   const paths = parts.flatMap(({ document }) => (document.path === undefined ? [] : [document.path]));
   if (parts.length === 1) {
-    const name = format === undefined ? "text" : formatNames[format];
+    const name = format ?? "text";
     return paths.length === 1 ? `1 ${name} file` : name === "text" ? "1 text" : `1 ${name} text`;
   }
   const count = parts.length.toLocaleString("en");
@@ -19,6 +20,17 @@ export function kindOfCorpus(parts: readonly Part[], format: Format | undefined)
   return folders === 1
     ? `${count} files in one folder`
     : `${count} files in ${folders.toLocaleString("en")} folders`;
+}
+
+/** For instance "Markdown", or "PDF" where text was taken out of one. */
+export function formatName(part: Part, sample: Sample): string {
+  return part.loaded?.format ?? formatNames[formatOf(formatPath(part), sample)];
+}
+
+export function structureOfPart(part: Part, sample: Sample): string[] {
+  const places = part.loaded && placesLine(part.loaded.places);
+  const structure = structureOf(formatPath(part), sample);
+  return places === undefined ? structure : [places, ...structure];
 }
 
 export function structureOfMany(
@@ -51,9 +63,10 @@ function folderLines(parts: readonly Part[]): string[] {
 /** How many paths share a key, the most first. */
 function countBy(parts: readonly Part[], keyOf: (path: string) => string): [key: string, count: string][] {
   const counts = new Map<string, number>();
-  for (const { document } of parts) {
+  for (const { document, loaded } of parts) {
     if (document.path === undefined) continue;
-    const key = keyOf(document.path);
+    // A sheet of a workbook and a mail of a mailbox are named after a #.
+    const key = keyOf(loaded ? document.path.replace(/#[^/]*$/, "") : document.path);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return [...counts].sort(([, a], [, b]) => b - a).map(([key, count]) => [key, count.toLocaleString("en")]);
@@ -84,11 +97,12 @@ function sizeLines(parts: readonly Part[]): string[] {
   return [sizes, `largest: ${listed(largest, 260)}`];
 }
 
-function oneLine({ document }: Part, sample: Sample): string {
+function oneLine(part: Part, sample: Sample): string {
+  const { document } = part;
   const name = document.path ?? document.title;
   const stretch = document.start === 0 ? "" : ` from ${document.start}`;
-  const format = formatNames[formatOf(document.path, sample)];
-  const structure = structureOf(document.path, sample).slice(0, 3).join("; ");
+  const format = formatName(part, sample);
+  const structure = structureOfPart(part, sample).slice(0, 3).join("; ");
   const label = name === undefined ? document.id : `${document.id} ${name}`;
   return `${label}${stretch}: ${format}, ${sizeText(document.bytes)}; ${structure}`;
 }

@@ -1,11 +1,10 @@
 /** Tells what a corpus is without telling what it says: kinds, counts and sizes, from bounded samples. */
 import type { CorpusDescription, SkippedInput } from "../core/corpus.ts";
 import { estimateTokensOfBytes } from "../core/tokens.ts";
-import { kindOfCorpus, structureOfMany } from "./describe-many.ts";
+import { formatName, kindOfCorpus, structureOfMany, structureOfPart } from "./describe-many.ts";
 import type { Part } from "./part.ts";
 import { sampleOf } from "./sample.ts";
 import type { Sample } from "./sample.ts";
-import { formatOf, structureOf } from "./structure.ts";
 
 export interface Describable {
   readonly parts: readonly Part[];
@@ -31,11 +30,9 @@ export function describeParts({ parts, single, skipped }: Describable): CorpusDe
   );
   const [first] = samples;
   const structure =
-    parts.length === 1 && first
-      ? structureOf(first.part.document.path, first.sample)
-      : structureOfMany(parts, samples);
+    parts.length === 1 && first ? structureOfPart(first.part, first.sample) : structureOfMany(parts, samples);
   return {
-    kind: kindOfCorpus(parts, first && formatOf(first.part.document.path, first.sample)),
+    kind: kindOfCorpus(parts, first && formatName(first.part, first.sample)),
     documents: parts.length,
     bytes,
     characters: Math.round(characters),

@@ -5,16 +5,7 @@ import { basename, dirname, join, normalize, relative, resolve, sep } from "node
 import { glob, isDynamicPattern } from "tinyglobby";
 import { ConfigError } from "../core/errors.ts";
 import { recordReader, runRipgrep } from "./ripgrep.ts";
-
-/** Left out of directories and globs even where no .gitignore says so: nobody's text, or a copy of others'. */
-export const skippedNames: readonly string[] = [
-  ".git",
-  ".hg",
-  ".svn",
-  "node_modules",
-  "__pycache__",
-  ".DS_Store",
-];
+import { skippedNames } from "./skipped-names.ts";
 
 export interface FoundFile {
   /** As a person would write it: relative to the working directory where the input was. */

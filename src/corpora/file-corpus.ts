@@ -16,6 +16,7 @@ import { describeParts } from "./describe.ts";
 import { grepParts } from "./grep.ts";
 import { countPart } from "./part.ts";
 import type { Part } from "./part.ts";
+import { placeAt } from "./places.ts";
 import { ScanPlanner } from "./scan-plan.ts";
 import { PassageSearch } from "./search.ts";
 import type { Spool } from "./spool.ts";
@@ -92,12 +93,15 @@ export class FileCorpus implements Corpus {
     if (span.start < document.start) return undefined;
     const start = await text.byteAt(span.start);
     if (start >= part.to) return undefined;
+    const place = part.loaded && placeAt(part.loaded.places, span.start);
     return {
       span,
       path: document.path,
       title: document.title,
       line: await text.lineAt(start),
       column: await columnAt(part, span.start, start),
+      ...(place?.page !== undefined && { page: place.page }),
+      ...(place?.place !== undefined && { place: place.place }),
       text: await this.read(span.documentId, span.start, Math.min(span.end, span.start + longestLocatedText)),
     };
   }

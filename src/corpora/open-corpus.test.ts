@@ -16,7 +16,7 @@ import { test } from "node:test";
 import type { Corpus } from "../core/corpus.ts";
 import type { ContextInput } from "../core/context.ts";
 import { openCorpus } from "./open-corpus.ts";
-import type { OpenCorpusOptions } from "./open-corpus.ts";
+import type { OpenCorpusOptions } from "./open-options.ts";
 import { directoryWith, never } from "./samples.test.ts";
 
 function open(input: ContextInput, options: Partial<OpenCorpusOptions> = {}): Promise<Corpus> {
@@ -166,7 +166,7 @@ test("binary files are left out and listed, or refused", async (t) => {
       .skipped.map(({ path, reason }) => [path.slice(directory.length + 1), reason.slice(0, 6)]),
     [
       ["b.bin", "binary"],
-      ["c.pdf", "a PDF:"],
+      ["c.pdf", "a PDF "],
     ],
   );
   await corpus.close();

@@ -1,5 +1,6 @@
 /** One document of a corpus, or the stretch of one that a child was handed: labels, and where its text lies. */
 import type { CorpusDocument } from "../core/corpus.ts";
+import type { LoadedFrom } from "./places.ts";
 import type { TextSource } from "./text-source.ts";
 
 export interface Part {
@@ -9,6 +10,13 @@ export interface Part {
   /** The bytes of `text` that belong to this part: [from, to). */
   readonly from: number;
   readonly to: number;
+  /** Where the text was taken out of a file that isn't text. */
+  readonly loaded?: LoadedFrom;
+}
+
+/** What its format is known by. */
+export function formatPath({ document, loaded }: Part): string | undefined {
+  return loaded ? `text${loaded.ending}` : document.path;
 }
 
 /** Its length is filled in once someone counted. */

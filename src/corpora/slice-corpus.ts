@@ -3,8 +3,8 @@ import type { Corpus, Span } from "../core/corpus.ts";
 import { ConfigError } from "../core/errors.ts";
 import { FileCorpus } from "./file-corpus.ts";
 import type { DocumentInput } from "../core/context.ts";
-import { Opening } from "./open-corpus.ts";
-import type { OpenCorpusOptions } from "./open-corpus.ts";
+import type { OpenCorpusOptions } from "./open-options.ts";
+import { Opening } from "./opening.ts";
 import type { Part } from "./part.ts";
 
 /** The id of a document, a stretch of one, or a new text, whose id comes from `nextDocumentId`. */

@@ -38,23 +38,41 @@ export class Spool {
     }
   }
 
+  /** A name for a file that someone else makes. */
+  async reserve(): Promise<{ readonly directory: string; readonly file: string }> {
+    const directory = await this.#ensureDirectory();
+    return { directory, file: join(directory, String(++this.#files)) };
+  }
+
   async close(): Promise<void> {
     if (!this.#directory) return;
-    await rm(await this.#directory, { recursive: true, force: true });
+    // A process that was just ended may still have made a file.
+    await rm(await this.#directory, { recursive: true, force: true, maxRetries: 3 });
   }
 
   async #create(): Promise<{ file: string; handle: FileHandle }> {
+    const { file } = await this.reserve();
     try {
-      this.#directory ??= mkdtemp(join(this.#parent, "unabridged-"));
-      const file = join(await this.#directory, String(++this.#files));
-      return { file, handle: await open(file, "wx", 0o600) };
+      return { file, handle: await openPackFile(file) };
     } catch (error) {
-      throw new ConfigError(
-        "unreadable",
-        `No temporary file can be made in ${this.#parent} (${messageOf(error)}). Free some space there or name another directory.`,
-        { cause: error },
-      );
+      throw this.#noFile(error);
     }
+  }
+
+  async #ensureDirectory(): Promise<string> {
+    try {
+      return await (this.#directory ??= mkdtemp(join(this.#parent, "unabridged-")));
+    } catch (error) {
+      throw this.#noFile(error);
+    }
+  }
+
+  #noFile(cause: unknown): ConfigError {
+    return new ConfigError(
+      "unreadable",
+      `No temporary file can be made in ${this.#parent} (${messageOf(cause)}). Free some space there or name another directory.`,
+      { cause },
+    );
   }
 }
 
@@ -63,6 +81,18 @@ export interface SpooledText extends TextRange {
   readonly linesBefore: number;
   /** SHA-256 of the bytes. */
   readonly hash: string;
+}
+
+/** A new file that is only appended to, so that what comes after a rewind follows what is left. */
+export function openPackFile(file: string): Promise<FileHandle> {
+  return open(file, "ax", 0o600);
+}
+
+/** How far a pack was written. */
+export interface PackMark {
+  readonly bytes: number;
+  readonly lines: number;
+  readonly lastByte: number;
 }
 
 /** Several texts one after the other in a file, each beginning on a line of its own. */
@@ -99,6 +129,19 @@ export class Pack {
       linesBefore,
       hash: hash.digest("hex"),
     };
+  }
+
+  mark(): PackMark {
+    return { bytes: this.#bytes, lines: this.#lines, lastByte: this.#lastByte };
+  }
+
+  /** Drops what was added since. */
+  async rewind({ bytes, lines, lastByte }: PackMark): Promise<void> {
+    await this.#flush();
+    await this.#handle.truncate(bytes);
+    this.#bytes = bytes;
+    this.#lines = lines;
+    this.#lastByte = lastByte;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,49 @@
+/** Files that text has to be taken out of, while a corpus is opened: several are on their way at once, each into a file of its own. */
+import type { OpenCorpusOptions } from "./open-options.ts";
+import type { SkippedInput } from "../core/corpus.ts";
+import type { ExtractedDocument } from "./loaders/collector.ts";
+import { Extractor } from "./loaders/extractor.ts";
+import type { LoadedFormat } from "./loaders/recognise.ts";
+import type { Spool, SpooledText } from "./spool.ts";
+
+export type LoadedFile =
+  | {
+      readonly status: "read";
+      readonly documents: readonly LoadedDocument[];
+      readonly skipped: readonly SkippedInput[];
+    }
+  | { readonly status: "failed"; readonly reason: string };
+
+export interface LoadedDocument extends Omit<ExtractedDocument, keyof SpooledText> {
+  readonly text: SpooledText;
+}
+
+export class LoadedFiles {
+  readonly #options: OpenCorpusOptions;
+  readonly #spool: Spool;
+  #extractor: Extractor | undefined;
+
+  constructor(options: OpenCorpusOptions, spool: Spool) {
+    this.#options = options;
+    this.#spool = spool;
+  }
+
+  /** Contract: rejects only with the signal's reason, or where nothing can be written. */
+  async load(file: string, path: string, format: LoadedFormat): Promise<LoadedFile> {
+    const { signal, extraction: limits, encoding } = this.#options;
+    const { directory, file: output } = await this.#spool.reserve();
+    this.#extractor ??= new Extractor({ signal, limits });
+    const found = await this.#extractor.extract(directory, { file, path, format, output, encoding });
+    if (found.status === "failed") return found;
+    const isOnly = found.documents.length === 1;
+    const documents = found.documents.map(({ from, bytes, linesBefore, hash, ...labels }) => ({
+      ...labels,
+      text: { file: output, from, bytes, linesBefore, hash, wholeFile: isOnly && from === 0 },
+    }));
+    return { ...found, documents };
+  }
+
+  close(): void {
+    this.#extractor?.close();
+  }
+}
