@@ -15,7 +15,7 @@ import { ask, divide, type AskOutcome, type AskTool, type Citation } from "../rl
 import { castOf } from "./cast.ts";
 import { Clock } from "./clock.ts";
 import { forgiving } from "./journal.ts";
-import { checkLimits, type CheckedLimits, type RunLimits } from "./limits.ts";
+import { checkLimits, unpricedNotice, type CheckedLimits, type RunLimits } from "./limits.ts";
 import type { EngineModels, EngineParts } from "./parts.ts";
 import { recipeContext, toJson, type AskContext } from "./recipe.ts";
 import { RecordedRun } from "./recorded-run.ts";
@@ -84,7 +84,8 @@ export async function askRun(
   try {
     const models = await parts.models();
     for (const text of models.notices) run.emit({ type: "notice", text });
-    warnOfPrices(models, limits, run);
+    const unpriced = unpricedNotice([models.model, models.subModel], limits);
+    if (unpriced !== undefined) run.emit({ type: "notice", text: unpriced });
     corpus = await openContext(parts, request.context, options, run, signal);
     noteSkipped(corpus, run);
     if (run.resumed) assertSame(run.resumed, query, corpus);
@@ -114,17 +115,6 @@ export async function askRun(
     clock.stop();
     await corpus?.close();
   }
-}
-
-/** A clear word before money is spent where the ceiling can't be planned for. */
-function warnOfPrices({ model, subModel }: EngineModels, { budget }: CheckedLimits, run: RecordedRun): void {
-  if (budget.costUsd === undefined) return;
-  const unpriced = [...new Set([model, subModel].filter(({ price }) => !price).map(({ id }) => id))];
-  if (unpriced.length > 0)
-    run.emit({
-      type: "notice",
-      text: `No price is known for ${unpriced.join(" and ")}: the ceiling on cost counts only what the provider reports. Set "prices" in the configuration to make it hold.`,
-    });
 }
 
 /** Who asks must know what the answer can't rest on. */

@@ -13,6 +13,7 @@ import { checkLimits, type RunLimits } from "./limits.ts";
 import { mapEstimate, mapRun, type MapOptions, type MapRequest, type MapRunResult } from "./map-run.ts";
 import type { EngineParts } from "./parts.ts";
 import { readRecipe } from "./recipe.ts";
+import { workRun, type WorkOptions, type WorkRequest, type WorkResult } from "./work-run.ts";
 
 export interface EngineDefaults {
   /** Of every run, unless the run sets its own. */
@@ -100,6 +101,20 @@ export class Engine {
   /** What a map would take: calls, tokens, cost. Reads the whole input and calls no model. */
   async estimate(request: MapRequest, options: MapOptions = {}): Promise<Estimate> {
     return mapEstimate(this.#parts, request, { ...options, limits: { ...this.#limits, ...options.limits } });
+  }
+
+  /**
+   * Takes part in maps that others have begun, here or on other machines: their items are in the store that they share.
+   * Runs until the signal fires, or with `untilIdle` until nothing is left. Rejects as `map` does.
+   */
+  work(request: WorkRequest = {}, options: WorkOptions = {}): Run<WorkResult> {
+    const runId = newRunId();
+    return new Run(runId, (watch) =>
+      this.#track(
+        (signal) => workRun(this.#parts, runId, request, this.#merged(options, signal), watch),
+        options,
+      ),
+    );
   }
 
   /** What is stored of all maps. */

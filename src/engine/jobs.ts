@@ -1,7 +1,14 @@
 /** Jobs of `map` as the engine shows them: what there is, what came of it, and how to go on. */
 import type { JobCounts, JobStore, SettledRow, StoredJob } from "../core/job-store.ts";
-import { objectsOf, resultsOf, settledPages, type ResultRows } from "../map/index.ts";
-import type { JsonObject } from "../core/json.ts";
+import type { Json, JsonObject } from "../core/json.ts";
+import {
+  readRecipe,
+  resultsOf,
+  settledPages,
+  type Results,
+  type ResultRows,
+  type SettledOptions,
+} from "../map/index.ts";
 
 export class Jobs {
   readonly #store: () => Promise<JobStore>;
@@ -25,29 +32,45 @@ export class Jobs {
   }
 
   /** Rows in input order, as far as they are settled. */
-  async *results(id: string, options: { readonly withItems?: boolean } = {}): AsyncGenerator<SettledRow> {
+  async *results(id: string, options: SettledOptions = {}): AsyncGenerator<SettledRow> {
     const store = await this.#store();
     for await (const page of settledPages(store, (await store.get(id)).id, options)) yield* page;
   }
 
   /** One statement that only reads, over the tables `results`, `failures` and `items`. */
-  async sql(id: string, query: string, options: { readonly signal?: AbortSignal } = {}): Promise<ResultRows> {
-    const results = await resultsOf(await this.#store(), id, options.signal ?? new AbortController().signal);
-    try {
-      return await results.sql(query);
-    } finally {
-      await results.close();
-    }
+  async sql(id: string, query: string, options: QueryOptions = {}): Promise<ResultRows> {
+    return this.#asked(id, options, (results) => results.sql(query));
   }
 
   /** How often each value of a field occurs, most often first. */
-  async countBy(id: string, field: string): Promise<readonly JsonObject[]> {
-    const quoted = `"${field.replaceAll('"', '""')}"`;
-    return objectsOf(
-      await this.sql(
-        id,
-        `select ${quoted} as value, count(*) as count from results group by 1 order by 2 desc, 1`,
-      ),
+  async countBy(id: string, field: string, options: QueryOptions = {}): Promise<readonly ValueCount[]> {
+    return this.#asked(id, options, (results) => results.countBy(field));
+  }
+
+  /** The results with the highest values of a field. */
+  async top(
+    id: string,
+    field: string,
+    count = 10,
+    options: QueryOptions = {},
+  ): Promise<readonly JsonObject[]> {
+    return this.#asked(id, options, (results) => results.top(field, count));
+  }
+
+  /** Results of a job beside those of another whose key, or the given field, is equal; the other's fields are `other_…`. */
+  async join(
+    id: string,
+    otherId: string,
+    { on, ...options }: QueryOptions & { readonly on?: string } = {},
+  ): Promise<readonly JsonObject[]> {
+    const store = await this.#store();
+    const other = await store.get(otherId);
+    const { schema } = readRecipe(other.recipe).task;
+    return this.#asked(id, options, (results) =>
+      results.join("other", settledPages(store, other.id), {
+        ...(on !== undefined && { on }),
+        ...(schema && { schema }),
+      }),
     );
   }
 
@@ -62,4 +85,26 @@ export class Jobs {
     const store = await this.#store();
     await store.cancel((await store.get(id)).id);
   }
+
+  async #asked<Answer>(
+    id: string,
+    { signal = new AbortController().signal }: QueryOptions,
+    ask: (results: Results) => Promise<Answer>,
+  ): Promise<Answer> {
+    const results = await resultsOf(await this.#store(), id, signal);
+    try {
+      return await ask(results);
+    } finally {
+      await results.close();
+    }
+  }
+}
+
+export interface QueryOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface ValueCount {
+  readonly value: Json;
+  readonly count: number;
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Limits } from "../core/budget.ts";
 import { ConfigError } from "../core/errors.ts";
+import type { Model } from "../core/model.ts";
 import { defaultSettings, type AskSettings } from "../rlm/index.ts";
 
 export interface RunLimits {
@@ -98,4 +99,12 @@ export function checkLimits(limits: RunLimits): CheckedLimits {
       eagerBytes: defaultSettings.eagerBytes,
     },
   };
+}
+
+/** A clear word before money is spent where the ceiling can't be planned for. */
+export function unpricedNotice(models: readonly Model[], { budget }: CheckedLimits): string | undefined {
+  if (budget.costUsd === undefined) return undefined;
+  const unpriced = [...new Set(models.filter(({ price }) => !price).map(({ id }) => id))];
+  if (unpriced.length === 0) return undefined;
+  return `No price is known for ${unpriced.join(" and ")}: the ceiling on cost counts only what the provider reports. Set "prices" in the configuration to make it hold.`;
 }

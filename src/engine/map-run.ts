@@ -1,12 +1,10 @@
 /** One `map` from beginning to end: the caller's items through a model, with the engine's models, limits and stores. */
-import { Budget } from "../core/budget.ts";
+import type { Limits } from "../core/budget.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import type { InputEntry } from "../core/job-store.ts";
-import { isPlainObject, type Json, type JsonObject } from "../core/json.ts";
-import { CallLimiter } from "../core/limiter.ts";
-import { emitter, type RunScope } from "../core/scope.ts";
-import { TokenCalibration } from "../core/tokens.ts";
+import { isPlainObject, type JsonObject } from "../core/json.ts";
+import type { RunScope } from "../core/scope.ts";
 import type { TraceEvent } from "../core/trace.ts";
 import type { RunUsage } from "../core/usage.ts";
 import {
@@ -24,10 +22,9 @@ import {
   type OutputSchema,
   type Preset,
 } from "../map/index.ts";
-import { ask, divide } from "../rlm/index.ts";
-import { castOf } from "./cast.ts";
 import { Clock } from "./clock.ts";
-import { checkLimits, type CheckedLimits, type RunLimits } from "./limits.ts";
+import { agentAnswer, jobScope } from "./job-scope.ts";
+import { checkLimits, unpricedNotice, type CheckedLimits, type RunLimits } from "./limits.ts";
 import type { EngineModels, EngineParts, ItemsInput } from "./parts.ts";
 
 export interface MapRequest {
@@ -67,6 +64,8 @@ export interface MapOptions {
   readonly limits?: RunLimits;
   /** What relative paths are relative to. @default the working directory */
   readonly workingFolder?: string;
+  /** Kept with the job, to be found again in `jobs`. */
+  readonly caller?: JsonObject;
 }
 
 export interface MapRunResult extends MapResult {
@@ -88,8 +87,16 @@ export async function mapRun(
   const clock = new Clock(options.signal, limits.budget.timeMs);
   try {
     const [models, jobs] = await Promise.all([parts.models(), parts.jobs()]);
-    const scope = await jobScope(parts, runId, limits, clock.signal, watch, request.agent === true);
+    const scope = await jobScope(parts, runId, limits, {
+      signal: clock.signal,
+      publish: watch,
+      withJournal: request.agent === true,
+      // What it may cost is the job's ceiling, over all runs, and not this run's limit.
+      budget: budgetOf(limits),
+    });
     for (const text of models.notices) scope.emit({ type: "notice", text });
+    const unpriced = unpricedNotice([models.subModel], limits);
+    if (unpriced !== undefined) scope.emit({ type: "notice", text: unpriced });
     const problem: MapProblem = {
       ...taskOf(parts, request, limits, models, scope),
       ...{ scope, jobs, items: itemsOf(parts, request, options, clock.signal) },
@@ -97,6 +104,7 @@ export async function mapRun(
       ...(request.source === undefined && isItemsInput(request.items) && { source: request.items.input }),
       ...(request.source !== undefined && { source: request.source }),
       ...(request.takesPart !== undefined && { takesPart: request.takesPart }),
+      ...(options.caller && { caller: options.caller }),
     };
     const result = await runMap(problem);
     return { ...result, usage: scope.budget.usage, costUsd: scope.budget.costUsd, runId };
@@ -175,67 +183,8 @@ function isItemsInput(items: MapRequest["items"]): items is ItemsInput {
   return isPlainObject(items) && typeof items["input"] === "string";
 }
 
-/** The scope of a job. What it may cost is the job's ceiling, over all runs, and not this run's limit. */
-async function jobScope(
-  parts: EngineParts,
-  runId: RunId,
-  limits: CheckedLimits,
-  signal: AbortSignal,
-  publish: (event: TraceEvent) => void,
-  withJournal: boolean,
-): Promise<RunScope> {
-  const { costUsd: _ceiling, ...budget } = limits.budget;
-  let seq = 0;
-  const nextSeq = (): number => ++seq;
-  const run = { runId, parentRunId: undefined, depth: 0 };
-  return {
-    ...run,
-    budget: new Budget(budget),
-    signal,
-    emit: emitter(run, nextSeq, publish),
-    occurrences: new Map(),
-    tree: {
-      ...{ rootRunId: runId, publish, nextSeq, callTimeoutMs: limits.callTimeoutMs },
-      limiter: new CallLimiter(limits.concurrency),
-      calibration: new TokenCalibration(),
-      // An item's result is kept with the job. An agent makes many calls for one: those are kept, too.
-      answers: withJournal ? (await parts.store()).answers : undefined,
-      ...{ useCache: withJournal, resumed: false, accounted: new Set<string>() },
-    },
-  };
-}
-
-/** An item as a corpus, its prompt as the question, and the grant that the item was given. */
-function agentAnswer(parts: EngineParts, limits: CheckedLimits, job: RunScope): AgentAnswer {
-  return async ({ query, item, budget, signal }) => {
-    const models = await parts.models();
-    const corpus = await parts.openCorpus(documentOf(item), {
-      signal,
-      cwd: process.cwd(),
-      onProgress: () => {},
-    });
-    try {
-      const grant = divide(budget);
-      const scope = { ...job, budget: grant.work, signal, occurrences: new Map(), depth: 1 };
-      const outcome = await ask({
-        ...{ query, corpus, grant, scope },
-        cast: { ...castOf(parts, models, [], corpus), rootModel: () => models.model },
-        settings: { ...limits.settings, depth: limits.settings.depth + 1, phase0: true },
-      });
-      if (outcome.status === "answered") return outcome.answer;
-      if (outcome.status === "partial") throw outcome.limit;
-      throw signal.reason;
-    } finally {
-      await corpus.close();
-    }
-  };
-}
-
-function documentOf(item: Json): { readonly text: string; readonly path?: string } {
-  if (typeof item === "string") return { text: item };
-  if (isPlainObject(item) && typeof item["text"] === "string")
-    return { text: item["text"], ...(typeof item["path"] === "string" && { path: item["path"] }) };
-  return { text: JSON.stringify(item, null, 2) };
+function budgetOf({ budget: { costUsd: _ceiling, ...budget } }: CheckedLimits): Limits {
+  return budget;
 }
 
 const neverAsked: AgentAnswer = () => Promise.reject(new Error("An estimate asks nobody."));

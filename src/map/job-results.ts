@@ -6,15 +6,21 @@ import { Results } from "./results.ts";
 
 const pageRows = 2000;
 
+export interface SettledOptions {
+  /** Have the items as well as the outcomes. @default false */
+  readonly withItems?: boolean;
+  /** The position after which to begin. @default 0 */
+  readonly after?: number;
+}
+
 /** Rows in input order, as far as they are settled. */
 export async function* settledPages(
   jobs: JobStore,
   jobId: JobId,
-  options: { readonly withItems?: boolean } = {},
+  { withItems = false, after = 0 }: SettledOptions = {},
 ): AsyncGenerator<readonly SettledRow[]> {
-  let after = 0;
   for (;;) {
-    const rows = await jobs.settledRows(jobId, { after, limit: pageRows, ...options });
+    const rows = await jobs.settledRows(jobId, { after, limit: pageRows, withItems });
     if (rows.length === 0) return;
     yield rows;
     after = rows.at(-1)?.position ?? after;

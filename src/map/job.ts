@@ -40,8 +40,11 @@ export const defaultPace: MapPace = {
   ceilingUsd: undefined,
 };
 
-/** @param source names the input: the same task over another input is another job */
-export function newJob(task: MapTask, pace: MapPace, source: string): NewJob {
+/**
+ * @param source names the input: the same task over another input is another job
+ * @param caller what the caller wants to find again with the job; it makes no job another one
+ */
+export function newJob(task: MapTask, pace: MapPace, source: string, caller: JsonObject = {}): NewJob {
   const taskHash = sha256(canonicalJson(task)).slice(0, 32);
   const key = sha256(canonicalJson({ task: taskHash, source })).slice(0, 32);
   return {
@@ -49,13 +52,20 @@ export function newJob(task: MapTask, pace: MapPace, source: string): NewJob {
     at: Date.now(),
     key,
     task: taskHash,
-    recipe: { task: toJson(task), pace: toJson(pace), source },
+    recipe: { task: toJson(task), pace: toJson(pace), source, caller },
   };
 }
 
+export interface JobRecipe {
+  readonly task: MapTask;
+  readonly pace: MapPace;
+  readonly source: string;
+  readonly caller: JsonObject;
+}
+
 /** What a stored recipe says. Throws ConfigError for one that this version does not understand. */
-export function readRecipe(recipe: JsonObject): { task: MapTask; pace: MapPace; source: string } {
-  const { task, pace, source } = recipe;
+export function readRecipe(recipe: JsonObject): JobRecipe {
+  const { task, pace, source, caller } = recipe;
   if (
     !isPlainObject(task) ||
     !isPlainObject(pace) ||
@@ -85,6 +95,7 @@ export function readRecipe(recipe: JsonObject): { task: MapTask; pace: MapPace; 
       ceilingUsd: number(pace, "ceilingUsd"),
     },
     source: typeof source === "string" ? source : "",
+    caller: isPlainObject(caller) ? (caller as JsonObject) : {},
   };
 }
 

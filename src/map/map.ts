@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError, type BudgetError } from "../core/errors.ts";
 import type { JobId } from "../core/ids.ts";
 import type { JobCounts, JobOutput, JobStore, NewRow, StoredJob } from "../core/job-store.ts";
-import type { Json } from "../core/json.ts";
+import type { Json, JsonObject } from "../core/json.ts";
 import type { Model } from "../core/model.ts";
 import type { RunScope } from "../core/scope.ts";
 import type { AgentAnswer, Asking } from "./asking.ts";
@@ -31,6 +31,8 @@ export interface MapProblem {
   readonly keyField?: string | undefined;
   /** Names the input: the same task over another input is another job. @default "" */
   readonly source?: string;
+  /** Kept with the job, to be found again in its recipe. */
+  readonly caller?: JsonObject;
   readonly pace?: Partial<MapPace>;
   /** Only so many items from the beginning. The job goes on from there when it is run without this. @default all */
   readonly sample?: number | undefined;
@@ -63,7 +65,7 @@ export async function runMap(problem: MapProblem): Promise<MapResult> {
   const asking = await askingOf(problem);
   const { task, pace } = asking;
   const { jobs, file } = problem;
-  const job = await jobs.open(newJob(task, pace, problem.source ?? ""));
+  const job = await jobs.open(newJob(task, pace, problem.source ?? "", problem.caller));
   const output = file && (await OutputFile.open(file.path, { known: job.output, overwrite: file.overwrite }));
   const progress = new Progress(problem, job);
   const writer = new Writer(jobs, job.id, output);

@@ -11,8 +11,10 @@ import { work, type WorkEnd } from "./work.ts";
 export interface WorkerProblem {
   readonly scope: RunScope;
   readonly jobs: JobStore;
-  /** The model of a job's recipe, as this machine's configuration knows it. */
-  readonly modelFor: (name: string) => Promise<Model>;
+  /** The model of a job's recipe, as this machine's configuration knows it; undefined leaves the job to other workers. */
+  readonly modelFor: (name: string) => Promise<Model | undefined>;
+  /** Told of each job that this worker takes up. */
+  readonly onJob?: (job: StoredJob) => void;
   /** For jobs whose items are answered by runs of their own; without it they are left to other workers. */
   readonly agent?: AgentAnswer | undefined;
   /** @default all active jobs, the oldest first */
@@ -30,13 +32,20 @@ const lookEveryMs = 1000;
 export async function workOnJobs(problem: WorkerProblem): Promise<ReadonlyMap<string, WorkEnd>> {
   const { jobs, jobId, scope, untilIdle = false } = problem;
   const ends = new Map<string, WorkEnd>();
+  const reached = new Map<string, number | undefined>();
   for (;;) {
     scope.signal.throwIfAborted();
     const known = jobId === undefined ? await jobs.list({ limit: listed }) : [await jobs.get(jobId)];
     let worked = 0;
     for (const job of known.toReversed()) {
-      if (!(await hasWork(problem, job, ends))) continue;
-      ends.set(job.id, await workOn(problem, job));
+      if (!(await hasWork(problem, job, reached))) continue;
+      const { task, pace } = readRecipe(job.recipe);
+      const model = await problem.modelFor(task.model);
+      if (!model) continue;
+      problem.onJob?.(job);
+      const end = await workOn(problem, job, model);
+      ends.set(job.id, end);
+      if (end.type === "ceiling") reached.set(job.id, pace.ceilingUsd);
       worked++;
     }
     if (worked > 0) continue;
@@ -48,19 +57,19 @@ export async function workOnJobs(problem: WorkerProblem): Promise<ReadonlyMap<st
 async function hasWork(
   { jobs, agent }: WorkerProblem,
   job: StoredJob,
-  ends: ReadonlyMap<string, WorkEnd>,
+  reached: ReadonlyMap<string, number | undefined>,
 ): Promise<boolean> {
-  if (job.state === "cancelled" || (readRecipe(job.recipe).task.mode === "agent" && !agent)) return false;
-  // Its ceiling was reached: only a raised one, which is another recipe's, changes that.
-  if (ends.get(job.id)?.type === "ceiling") return false;
+  const { task, pace } = readRecipe(job.recipe);
+  if (job.state === "cancelled" || (task.mode === "agent" && !agent)) return false;
+  // Its ceiling was reached: only another one, set by who runs its map again, changes that.
+  if (reached.has(job.id) && reached.get(job.id) === pace.ceilingUsd) return false;
   const { pending, running } = await jobs.counts(job.id);
   return pending > 0 || running > 0;
 }
 
-async function workOn(problem: WorkerProblem, job: StoredJob): Promise<WorkEnd> {
-  const { jobs, scope, modelFor, agent, lanes, leaseMs } = problem;
+async function workOn(problem: WorkerProblem, job: StoredJob, model: Model): Promise<WorkEnd> {
+  const { jobs, scope, agent, lanes, leaseMs } = problem;
   const { task, pace } = readRecipe(job.recipe);
-  const model = await modelFor(task.model);
   const asking = await askingOf({
     ...{ model, modelName: task.model, prompt: task.prompt, output: task.schema, votes: task.votes, pace },
     agent: task.mode === "agent" ? agent : undefined,

@@ -10,6 +10,8 @@ import { BuiltInParts, type SandboxName } from "./open-engine.ts";
 export interface LaunchFlags extends ModelFlags {
   readonly sandbox?: SandboxName | undefined;
   readonly limits: RunLimits;
+  /** URL of the PostgreSQL server where jobs are kept. @default UNABRIDGED_STORE, else a database in the home folder */
+  readonly store?: string | undefined;
 }
 
 export interface Surroundings {
@@ -35,7 +37,11 @@ export async function launch(
   const models = (): Promise<FoundModels> =>
     (found ??= findModels({ flags, config, environment, reader: builtInReader }));
   const sandbox = flags.sandbox ?? config.sandbox;
-  const parts = new BuiltInParts({ home: homeFolder, ...(sandbox && { sandbox }) }, models);
+  const jobs = flags.store ?? environment["UNABRIDGED_STORE"];
+  const parts = new BuiltInParts(
+    { home: homeFolder, ...(sandbox && { sandbox }), ...(jobs && { jobs }) },
+    models,
+  );
   return { engine: new Engine(parts, { limits: limitsOf(config, flags.limits) }), homeFolder, models };
 }
 

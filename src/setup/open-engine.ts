@@ -26,8 +26,8 @@ export interface EngineOptions {
   readonly store?: Store;
   /** Where conversations are kept. @default a database in `home` */
   readonly conversations?: ConversationStore;
-  /** Where jobs of map are kept. @default a database in `home` */
-  readonly jobs?: JobStore;
+  /** Where jobs of map are kept: a store, or the URL of a PostgreSQL server for many machines. @default a database in `home` */
+  readonly jobs?: JobStore | string;
   /** The folder of everything stored. @default UNABRIDGED_HOME, else the platform's data folder */
   readonly home?: string;
   /** Of every run, unless the run sets its own. */
@@ -58,11 +58,16 @@ export class BuiltInParts implements EngineParts {
   #jobs: Promise<JobStore> | undefined;
 
   constructor(options: EngineOptions, find: FindModels = findAsConfigured) {
-    const { sandbox, model, subModel } = options;
+    const { sandbox, model, subModel, jobs } = options;
     if (typeof sandbox === "string" && sandbox !== "wasm" && sandbox !== "native")
       throw new ConfigError(
         "invalid_option",
         `There is no sandbox "${String(sandbox)}": use "wasm" or "native".`,
+      );
+    if (typeof jobs === "string" && !/^postgres(ql)?:\/\//.test(jobs))
+      throw new ConfigError(
+        "invalid_option",
+        "The store of jobs is no URL of a PostgreSQL server. Write it as postgres://user@host:5432/database.",
       );
     if (model === undefined && subModel !== undefined)
       throw new ConfigError(
@@ -105,7 +110,12 @@ export class BuiltInParts implements EngineParts {
 
   jobs(): Promise<JobStore> {
     const { jobs } = this.#options;
-    this.#jobs ??= jobs ? Promise.resolve(jobs) : sqliteJobs({ directory: this.#home });
+    this.#jobs ??=
+      typeof jobs === "string"
+        ? jobsOfServer(jobs)
+        : jobs
+          ? Promise.resolve(jobs)
+          : sqliteJobs({ directory: this.#home });
     return this.#jobs;
   }
 
@@ -129,9 +139,15 @@ export class BuiltInParts implements EngineParts {
     await this.#sandbox?.close();
     // Stores that the caller brought are the caller's to close.
     if (!this.#options.store) await (await this.#store?.catch(neverOpened))?.close();
-    if (!this.#options.jobs) await (await this.#jobs?.catch(neverOpened))?.close();
+    if (typeof this.#options.jobs !== "object") await (await this.#jobs?.catch(neverOpened))?.close();
     if (!this.#options.conversations) await (await this.#conversations?.catch(neverOpened))?.close();
   }
+}
+
+/** Loaded only where it is used: most never are on a server. */
+async function jobsOfServer(url: string): Promise<JobStore> {
+  const { postgresJobs } = await import("../stores/postgres/jobs.ts");
+  return postgresJobs({ url });
 }
 
 function neverOpened(): undefined {
