@@ -70,6 +70,8 @@ export interface ToolDefinition {
 
 export interface ModelReply {
   readonly content: readonly AssistantPart[];
+  /** What the provider sent, to the letter, where the parts don't hold all of it. */
+  readonly verbatim?: string;
   /** The text parts joined; empty where the model only called tools. */
   readonly text: string;
   readonly stopReason: "stop" | "length" | "tool-calls" | "refused" | "other";

@@ -2,6 +2,7 @@
 import { canonicalJson, sha256 } from "../core/json.ts";
 import type { Model, ToolDefinition } from "../core/model.ts";
 import type { CacheState } from "./plan.ts";
+import type { ActiveView } from "./view.ts";
 
 /** What every request of a conversation begins with. */
 export interface Beginning {
@@ -74,4 +75,22 @@ function writesCostMore({ provider, id }: Model): boolean {
 
 function isAnthropic(provider: string, id: string): boolean {
   return /anthropic/i.test(provider) || /claude/i.test(id);
+}
+
+/** When the newest message that is shown was said. */
+export function lastMessageAt({ entries }: ActiveView): number | undefined {
+  const last = entries.findLast((entry) => entry.type === "message");
+  return last?.type === "message" ? last.stored.at : undefined;
+}
+
+/** Tokens of a turn, on average over those that are shown. */
+export function growthPerTurn({ entries }: ActiveView, factor: number): number {
+  let tokens = 0;
+  let turns = 0;
+  for (const entry of entries) {
+    if (entry.type !== "message") continue;
+    tokens += entry.tokens;
+    if (entry.stored.message.role === "user") turns++;
+  }
+  return (tokens * factor) / Math.max(1, turns);
 }

@@ -11,6 +11,7 @@ import { Run } from "../core/run.ts";
 import type { RunScope } from "../core/scope.ts";
 import type { RunUsage } from "../core/usage.ts";
 import type { TraceEvent } from "../core/trace.ts";
+import type { Client } from "./client.ts";
 import type { CloneAnswer } from "./clone.ts";
 import type { Settled } from "./compact.ts";
 import type { MessageInput } from "./input.ts";
@@ -33,6 +34,8 @@ export interface SendOptions {
   /** Facts that enter with this message and stay in it, for instance the time. */
   readonly notes?: readonly string[];
   readonly limits?: Limits;
+  /** For who answers the request of another program: what that program says, in place of the conversation's own. */
+  readonly client?: Client;
 }
 
 export interface ChatResult {
@@ -50,7 +53,7 @@ export interface ChatResult {
   readonly costUsd: number | null;
   readonly runId: RunId;
   /** The limit that was reached, where the status is "partial". */
-  readonly limit?: { readonly code: string; readonly message: string };
+  readonly limit?: Pick<BudgetError, "code" | "message" | "limit" | "spent">;
 }
 
 export interface ChatParts {
@@ -85,7 +88,7 @@ async function run(
   publish: (event: TraceEvent) => void,
 ): Promise<ChatResult> {
   const signal = AbortSignal.any([parts.closing, ...(options.signal ? [options.signal] : [])]);
-  const model = await parts.model();
+  const model = options.client?.model ?? (await parts.model());
   if (!model) throw noModel();
   const scope = await parts.newScope({
     runId,
@@ -161,21 +164,26 @@ async function converse(
   const recall = await parts.recall();
   const turn = await takeTurn({
     ...{ scope, model, tools, maxSteps: parts.settings.maxSteps },
+    passesUnknown: options.client !== undefined,
     cacheKey: `${parts.conversationId} ${parts.branch}`.slice(0, 60),
     settle: async (share) => {
       const { emit, signal } = scope;
       return (state.settled = await parts.settle({ model, tools, scope, emit, signal, share }));
     },
     called: (settled, reply) => parts.called(model, tools, settled, reply),
-    keep: async (message) => {
+    keep: async (message, verbatim) => {
       const metadata = message.role === "tool" ? await explored(message.content) : undefined;
-      await keep([{ ...message, ...(metadata && { metadata }) }]);
+      await keep([
+        { ...message, ...(metadata && { metadata }), ...(verbatim !== undefined && { verbatim }) },
+      ]);
     },
     recall: (name, given) =>
       callRecallTool(name, given, recall, {
         signal: scope.signal,
         askClone: async (question, places) => {
-          const { answer: text, messages } = await parts.clone(question, places, scope, model);
+          // What a client sets for its own replies is not for clones.
+          const reader = options.client === undefined ? model : ((await parts.model()) ?? model);
+          const { answer: text, messages } = await parts.clone(question, places, scope, reader);
           return messages.length === 0 ? text : `${text}\n\n(from messages ${messages.join(", ")})`;
         },
       }),
@@ -228,8 +236,10 @@ function resultOf(
 /** A limit and a cancellation are results; anything else is an error. */
 function stopOf(error: unknown, scope: RunScope): Pick<ChatResult, "status" | "limit"> | undefined {
   const reason: unknown = scope.signal.aborted ? scope.signal.reason : error;
-  if (reason instanceof BudgetError)
-    return { status: "partial", limit: { code: reason.code, message: reason.message } };
+  if (reason instanceof BudgetError) {
+    const { code, message, limit, spent } = reason;
+    return { status: "partial", limit: { code, message, limit, spent } };
+  }
   return scope.signal.aborted ? { status: "cancelled" } : undefined;
 }
 

@@ -15,11 +15,12 @@ import type { Run } from "../core/run.ts";
 import { TokenCalibration } from "../core/tokens.ts";
 import type { TraceEvent } from "../core/trace.ts";
 import { Background } from "./background.ts";
-import { CacheWatch } from "./cache-watch.ts";
+import { CacheWatch, growthPerTurn, lastMessageAt } from "./cache-watch.ts";
 import { answer, type ChatResult, type SendInput, type SendOptions } from "./chat.ts";
+import type { Client } from "./client.ts";
 import { askClone, type CloneAnswer } from "./clone.ts";
 import { Compactor, type CompactResult, type Settled } from "./compact.ts";
-import type { ShownItem } from "./assemble.ts";
+import { reportOf, type ContextReport } from "./context-report.ts";
 import { toNewMessage, type MessageInput } from "./input.ts";
 import { messageTokens } from "./measure.ts";
 import { SummariserPatience } from "./patience.ts";
@@ -39,19 +40,7 @@ import {
 import type { Summariser } from "./summarize.ts";
 import { ActiveView } from "./view.ts";
 
-/** What the next request would be, and why. */
-export interface ContextReport {
-  /** Of the request, as the model counts, estimated. */
-  readonly tokens: number;
-  readonly items: readonly ShownItem[];
-  readonly reason: string;
-  readonly request: Settled["request"];
-  readonly window: number;
-  /** Above it labels are prepared, in tokens. */
-  readonly soft: number;
-  /** No request is above it. */
-  readonly hard: number;
-}
+export type { ContextReport };
 
 /** Opens a conversation at once; its store is only asked when it is first needed, so no `await` is wanted, nor harmful. */
 export function openConversation(id: string, options: ConversationOptions): OpenConversation {
@@ -95,14 +84,28 @@ export class OpenConversation {
     return this.#options.branch ?? "main";
   }
 
-  /** Adds messages at the end, durable once it resolves. Messages with a known key are not added again. */
-  async append(messages: readonly MessageInput[] | MessageInput): Promise<readonly AppendedMessage[]> {
+  /** All branches, oldest first. */
+  async branches(): Promise<readonly Branch[]> {
+    return (await (await this.#open()).store.open(this.id)).branches;
+  }
+
+  /** The same conversation, opened otherwise: on another branch, with another model. */
+  with(options: Partial<Omit<ConversationOptions, "store">>): OpenConversation {
+    return new OpenConversation(this.id, { ...this.#options, calibration: this.#calibration, ...options });
+  }
+
+  /**
+   * Adds messages at the end, durable once it resolves. Messages with a known key are not added again.
+   * @param options.expectedHead hash that the branch's head must have, else StoreError "version_conflict"
+   */
+  async append(
+    messages: readonly MessageInput[] | MessageInput,
+    options: { readonly expectedHead?: string } = {},
+  ): Promise<readonly AppendedMessage[]> {
     const list = "role" in messages ? [messages] : messages;
     const { store, ref } = await this.#open();
-    const added = await store.messages.append(
-      ref,
-      list.map((message) => toNewMessage(message, messageTokens)),
-    );
+    const fresh = list.map((message) => toNewMessage(message, messageTokens));
+    const added = await store.messages.append(ref, fresh, options);
     this.#patience.nextTurn();
     this.#later();
     return added;
@@ -120,13 +123,10 @@ export class OpenConversation {
     options: { readonly name?: string } = {},
   ): Promise<OpenConversation> {
     const { store, ref } = await this.#open();
-    const place = typeof at === "object" ? at.position : (await findPlace(String(at), store, ref)).first;
-    const branch = await store.fork(ref, at === 0 ? 0 : place, options);
-    return new OpenConversation(this.id, {
-      ...this.#options,
-      calibration: this.#calibration,
-      branch: branch.name,
-    });
+    const name = String(typeof at === "object" ? at.position : at);
+    // Nothing stands at 0: the branch begins anew.
+    const place = name === "0" ? 0 : (await findPlace(name, store, ref)).first;
+    return this.with({ branch: (await store.fork(ref, place, options)).name });
   }
 
   /** Sends the user's words, or results of tools, and lets the model answer. Iterate the run for its events. */
@@ -148,15 +148,16 @@ export class OpenConversation {
       append: (messages) => this.append(messages),
       settle: async (request) => {
         const { compactor } = await this.#open();
-        return compactor.settle(await this.#situation(request));
+        return compactor.settle(await this.#situation({ ...request, client: options.client }));
       },
       called: (model, tools, settled, reply) => {
-        const instructions = this.#options.instructions;
+        const instructions = this.#instructions(options.client);
         this.#cache.called({ model, instructions, tools: ownTools(tools) }, this.#now());
         if (!reply.usageEstimated) this.#learn(model, settled, reply.usage.inputTokens);
       },
       recall: async () => (await this.#open()).recall,
-      clone: (question, places, scope, model) => this.#clone(question, places, scope, model),
+      clone: (question, places, scope, model) =>
+        this.#clone(question, places, scope, { model, instructions: this.#instructions(options.client) }),
       largeTokens: async () => (await this.#sizes()).large,
       ended: () => {
         this.#patience.nextTurn();
@@ -175,9 +176,7 @@ export class OpenConversation {
     options: { readonly tools?: readonly ToolDefinition[]; readonly signal?: AbortSignal } = {},
   ): Promise<ContextReport> {
     const { compactor } = await this.#open();
-    const settled = await compactor.settle(await this.#situation(options));
-    const { tokens, items, reason, request, sizes } = settled;
-    return { tokens, items, reason, request, window: sizes.window, soft: sizes.soft, hard: sizes.hard };
+    return reportOf(await compactor.settle(await this.#situation(options)));
   }
 
   /** Shows everything but the newest messages as labels, now. A second time without news it does nothing. */
@@ -221,7 +220,7 @@ export class OpenConversation {
       limits: {},
       publish: ignored,
     });
-    return this.#clone(question, options.in ?? [], scope, model);
+    return this.#clone(question, options.in ?? [], scope, { model, instructions: this.#instructions() });
   }
 
   /** Removes content for good and leaves a tombstone. The one thing that changes what was said. */
@@ -276,17 +275,18 @@ export class OpenConversation {
     const factor = (model ? this.#calibration.factor(model.id) : 1.1) / share;
     const { large } = await this.#sizes(model);
     view.showAbove(large);
+    const instructions = this.#instructions(request.client);
     const tools = ownTools(request.tools ?? this.#options.tools ?? []);
     const signal = AbortSignal.any([this.#closing.signal, ...(request.signal ? [request.signal] : [])]);
     return {
-      request: { instructions: this.#options.instructions, tools, recallTools, factor },
+      request: { instructions, tools, recallTools, factor },
       window: this.#window(model),
       cache: model
         ? this.#cache.state(
-            { model, instructions: this.#options.instructions, tools },
+            { model, instructions, tools },
             this.#now(),
-            lastAt(view),
-            growth(view, factor),
+            lastMessageAt(view),
+            growthPerTurn(view, factor),
           )
         : { isCold: true, changed: undefined, readShare: 1, writeShare: 1, growth: 1 },
       summariser: () => this.#summariser(request, signal),
@@ -334,12 +334,15 @@ export class OpenConversation {
     question: string,
     places: readonly string[],
     scope: Summariser["scope"],
-    model: Model,
+    client: Client,
   ): Promise<CloneAnswer> {
     const { store, ref, view } = await this.#open();
     await view.refresh();
-    const { instructions, ask } = this.#options;
-    return askClone(question, places, { store, ref, view, model, scope, instructions, ask });
+    return askClone(question, places, { store, ref, view, scope, ...client, ask: this.#options.ask });
+  }
+
+  #instructions(client?: Client): string | undefined {
+    return client ? client.instructions : this.#options.instructions;
   }
 
   #learn(model: Model, settled: Settled, counted: number): void {
@@ -376,23 +379,6 @@ function ownTools(tools: readonly ToolDefinition[]): readonly ToolDefinition[] {
   return tools
     .filter(({ name }) => !recallTools.some((recall) => recall.name === name))
     .map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
-}
-
-function lastAt({ entries }: ActiveView): number | undefined {
-  const last = entries.findLast((entry) => entry.type === "message");
-  return last?.type === "message" ? last.stored.at : undefined;
-}
-
-/** Tokens of a turn, on average over those that are shown. */
-function growth({ entries }: ActiveView, factor: number): number {
-  let tokens = 0;
-  let turns = 0;
-  for (const entry of entries) {
-    if (entry.type !== "message") continue;
-    tokens += entry.tokens;
-    if (entry.stored.message.role === "user") turns++;
-  }
-  return (tokens * factor) / Math.max(1, turns);
 }
 
 function ignored(_event: TraceEvent | Parameters<Situation["emit"]>[0]): void {

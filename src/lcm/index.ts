@@ -3,12 +3,15 @@ export { assembleContext, type Assembled, type AssembleInput, type ShownItem } f
 export type { ChatResult, SendInput, SendOptions } from "./chat.ts";
 export type { AskHistory, AskHistoryRequest, CloneAnswer, HistoryDocument } from "./clone.ts";
 export type { CompactResult, Settled } from "./compact.ts";
-export { openConversation, type ContextReport, type OpenConversation } from "./conversation.ts";
+export type { Client } from "./client.ts";
+export type { ContextReport } from "./context-report.ts";
+export { openConversation, type OpenConversation } from "./conversation.ts";
 export { explore, type ContentKind, type Exploration } from "./explore.ts";
 export type { MessageInput } from "./input.ts";
 export type { SwapReason } from "./plan.ts";
-export { recallTools } from "./recall-tools.ts";
+export { isRecallTool, recallTools } from "./recall-tools.ts";
 export type { GrepInput } from "./recall.ts";
+export { Recogniser, type Recognised } from "./recognise.ts";
 export {
   defaultConversationSettings,
   standaloneScopes,
@@ -19,3 +22,4 @@ export {
   type NewScope,
   type ScopeRequest,
 } from "./surroundings.ts";
+export { fingerprint } from "./visible.ts";

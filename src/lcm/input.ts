@@ -35,7 +35,7 @@ export function toNewMessage(input: MessageInput, tokensOf: (message: Message) =
   };
 }
 
-function toMessage(input: MessageInput): Message {
+export function toMessage(input: MessageInput): Message {
   const opaque = input.opaque === undefined ? {} : { opaque: input.opaque };
   switch (input.role) {
     case "system":

@@ -66,6 +66,10 @@ export const recallTools: readonly ToolDefinition[] = [grep, describe, ask];
 /** For clones: they read, and send no further clones. */
 export const cloneTools: readonly ToolDefinition[] = [grep, describe, expand];
 
+export function isRecallTool(name: string): boolean {
+  return recallTools.some((tool) => tool.name === name);
+}
+
 export interface RecallAnswer {
   readonly output: string;
   readonly isError: boolean;

@@ -4,6 +4,7 @@ import type { Model, ToolDefinition } from "../core/model.ts";
 import type { RunScope } from "../core/scope.ts";
 import type { TraceEventBody } from "../core/trace.ts";
 import type { AssembleInput } from "./assemble.ts";
+import type { Client } from "./client.ts";
 import type { CacheState } from "./plan.ts";
 import type { SizesInput } from "./sizes.ts";
 import type { Summariser } from "./summarize.ts";
@@ -27,6 +28,7 @@ export interface SituationRequest {
   readonly scope?: RunScope;
   readonly emit?: Situation["emit"];
   readonly signal?: AbortSignal;
+  readonly client?: Client | undefined;
   /** Part of what would fit by estimate: the provider was seen to count more. @default 1 */
   readonly share?: number;
   /** Somebody asked for labels and waits for them. */

@@ -6,6 +6,7 @@ import type { AssistantPart, Message, ToolCallPart, ToolResultPart } from "../co
 import type { Model, ModelReply } from "../core/model.ts";
 import type { RunScope } from "../core/scope.ts";
 import type { Settled } from "./compact.ts";
+import { isRecallTool } from "./recall-tools.ts";
 import type { ConversationTool } from "./surroundings.ts";
 
 export interface TurnParts {
@@ -14,12 +15,14 @@ export interface TurnParts {
   readonly tools: readonly ConversationTool[];
   readonly cacheKey: string;
   readonly maxSteps: number;
+  /** Tools that nobody here knows are the caller's too: it answers for what its model makes up. */
+  readonly passesUnknown: boolean;
   /** The next request, within `share` of what would fit by estimate. */
   settle(share: number): Promise<Settled>;
   /** Told of each call, for what is known of the provider's cache and counts. */
   called(settled: Settled, reply: ModelReply): void;
   /** Resolves once the message is kept. */
-  keep(message: Message): Promise<void>;
+  keep(message: Message, verbatim?: string): Promise<void>;
   recall(name: string, input: Json): Promise<{ readonly output: string; readonly isError: boolean }>;
 }
 
@@ -38,7 +41,7 @@ export async function takeTurn(parts: TurnParts): Promise<TurnEnd> {
   for (let step = 1; step <= maxSteps; step++) {
     scope.emit({ type: "turn-start", turn: step });
     const { reply, settled } = await ask(parts);
-    await parts.keep({ role: "assistant", content: reply.content });
+    await parts.keep({ role: "assistant", content: reply.content }, reply.verbatim);
     const calls = reply.content.filter((part) => part.type === "tool-call");
     if (calls.length === 0)
       return { status: "answered", text: reply.text, toolCalls: [], stopReason: reply.stopReason, settled };
@@ -104,8 +107,9 @@ function emptyReply(model: Model, { stopReason, usage }: ModelReply): ModelError
 }
 
 /** All but the tools that the caller carries out: also those that the model made up, so that it is told. */
-function isMine(name: string, { tools }: TurnParts): boolean {
+function isMine(name: string, { tools, passesUnknown }: TurnParts): boolean {
   const tool = tools.find((known) => known.name === name);
+  if (tool === undefined && passesUnknown) return isRecallTool(name);
   return tool === undefined || tool.run !== undefined;
 }
 
