@@ -3,6 +3,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
 import type { RunScope } from "../core/scope.ts";
 import type { Compactor } from "./compact.ts";
+import { Superseded } from "./make-nodes.ts";
 import type { SummariserPatience } from "./patience.ts";
 import type { Situation } from "./situation.ts";
 
@@ -44,6 +45,11 @@ export class Background {
         await this.#once();
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof Superseded) {
+          // There may be something to do for the new context.
+          this.#isWoken = true;
+          continue;
+        }
         // The conversation goes on without; whoever needs labels meets the same error where it can be told.
         this.#parts.patience.record("failed");
         this.#warn(error);

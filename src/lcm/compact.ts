@@ -8,6 +8,7 @@ import { ConfigError } from "../core/errors.ts";
 import type { SummaryId } from "../core/ids.ts";
 import { assembleContext, overheadTokens, type Assembled } from "./assemble.ts";
 import { itemsOf, unitsOf } from "./entries.ts";
+import { LabelDesk } from "./label-desk.ts";
 import { makeNodes, type MadeNodes, type NodeSource } from "./make-nodes.ts";
 import { compacted, decide, isWorthPreparing, type Decision, type SwapReason } from "./plan.ts";
 import { repairNodes } from "./repair.ts";
@@ -44,6 +45,7 @@ export class Compactor {
   readonly #store: ConversationStore;
   readonly #ref: BranchRef;
   readonly #view: ActiveView;
+  readonly #desk = new LabelDesk();
   #ready: Ready | undefined;
 
   constructor(store: ConversationStore, ref: BranchRef, view: ActiveView) {
@@ -82,14 +84,17 @@ export class Compactor {
     return isWorthPreparing(ready, target, sizes) ? target : undefined;
   }
 
-  /** Makes labels ready for a later swap. What the model could not do well is left undone. */
+  /** Makes labels ready for a later swap. What the model could not do well is left undone. Throws Superseded. */
   async prepare(
     situation: Situation,
     target: readonly Unit[],
     summariser: Summariser | undefined,
   ): Promise<MadeNodes> {
     const version = this.#view.version;
-    const made = await makeNodes(target, this.#source(), { summariser, factor: situation.request.factor });
+    const made = await makeNodes(target, this.#source(), {
+      ...{ summariser, factor: situation.request.factor, desk: this.#desk },
+      isWanted: () => this.#view.version === version,
+    });
     this.#keep(version, summariser === undefined ? made : withoutFailed(made), false);
     return made;
   }
@@ -221,7 +226,8 @@ export class Compactor {
     };
     try {
       const summariser = folds.length === 0 ? undefined : await situation.summariser();
-      const made = await makeNodes(target, this.#source(), { summariser, factor: situation.request.factor });
+      const { factor } = situation.request;
+      const made = await makeNodes(target, this.#source(), { summariser, factor, desk: this.#desk });
       signal.throwIfAborted();
       const tokensAfter = sizes.overhead + totalTokens(made.units);
       if (reason !== "labels repaired" && tokensAfter >= tokensBefore) {

@@ -72,6 +72,7 @@ export function unitsOf(entries: readonly Entry[], factor: number): readonly Uni
         last: members.at(-1)?.stored.position ?? 0,
         tokens: Math.ceil(tokens * factor),
         isPinned: members.some((_, i) => isPinned(index + group.first + i)),
+        beginsTurn: members[0]?.stored.message.role === "user",
       });
     }
     index += run.length;
@@ -103,7 +104,8 @@ function nodeUnit(entry: Entry & { type: "node" }, isPinned: boolean, factor: nu
   const { first, last } = node.covers;
   const tokens = Math.ceil(entry.tokens * factor);
   // A stub waits to be labelled like the messages that it stands for.
-  if (stubMessages(node)) return { type: "group", first, last, tokens, isPinned, stubId: node.id };
+  if (stubMessages(node))
+    return { type: "group", first, last, tokens, isPinned, beginsTurn: false, stubId: node.id };
   return { type: "node", id: node.id, level: node.level, first, last, tokens };
 }
 

@@ -55,6 +55,26 @@ function staying(units: readonly Unit[], { keep, foldNewest = false }: FoldOptio
     if (kept > keep && !(isNewest && !foldNewest)) break;
     stays.add(index);
   }
+  return wholeTurns(units, stays, keep);
+}
+
+/** An answer whose question is folded is folded with it, where that is little of what stays. */
+function wholeTurns(units: readonly Unit[], stays: Set<number>, keep: number): ReadonlySet<number> {
+  const answers: number[] = [];
+  let tokens = 0;
+  for (const index of [...stays].sort((a, b) => a - b)) {
+    const unit = units[index];
+    if (unit?.type !== "group") continue;
+    if (unit.beginsTurn && answers.length > 0) {
+      for (const answer of answers) stays.delete(answer);
+      break;
+    }
+    if (unit.isPinned) continue;
+    if (unit.beginsTurn) break;
+    answers.push(index);
+    tokens += unit.tokens;
+    if (tokens > keep / 4) break;
+  }
   return stays;
 }
 
@@ -99,8 +119,10 @@ function chunksOf(run: readonly GroupUnit[], sizes: Sizes, options: FoldOptions)
   let chunk: GroupUnit[] = [];
   let tokens = 0;
   for (const unit of run) {
+    // A question and its answer go together: a chunk may be longer where that keeps them so.
+    const most = unit.beginsTurn ? share : share * 1.4;
     // A group that fills a chunk by itself doesn't drag its neighbours along, where those are worth their own label.
-    if (chunk.length > 0 && tokens >= options.leastSource && tokens + unit.tokens > share * 1.25) {
+    if (chunk.length > 0 && tokens >= options.leastSource && tokens + unit.tokens > most) {
       chunks.push(chunk);
       chunk = [];
       tokens = 0;

@@ -11,6 +11,7 @@ import { estimateTokens } from "../core/tokens.ts";
 import { beginning } from "./excerpt.ts";
 import { labelWithoutModel } from "./deterministic.ts";
 import { fenceTokens } from "./fence.ts";
+import type { LabelDesk } from "./label-desk.ts";
 import { messageTokens } from "./measure.ts";
 import { sourceOf, sourceOfLabels, type LabelSource } from "./source.ts";
 import { stubOf } from "./stub.ts";
@@ -36,13 +37,24 @@ export interface MadeNodes {
   readonly isDown: boolean;
 }
 
-/** Makes all folds of a target. Once the model is down, the rest is made without it. */
+export interface MakeOptions {
+  readonly summariser: Summariser | undefined;
+  readonly factor: number;
+  readonly desk: LabelDesk;
+  /** Asked before each label: false once nobody needs them any more. @default always wanted */
+  readonly isWanted?: () => boolean;
+}
+
+/** Somebody else changed the context while labels for the old one were made. What was written is not lost. */
+export class Superseded extends Error {}
+
+/** Makes all folds of a target. Throws Superseded once they aren't wanted. Once the model is down, the rest is made without it. */
 export async function makeNodes(
   target: readonly Unit[],
   source: NodeSource,
-  options: { readonly summariser: Summariser | undefined; readonly factor: number },
+  options: MakeOptions,
 ): Promise<MadeNodes> {
-  const maker = new Maker(source, options.summariser, options.factor);
+  const maker = new Maker(source, options);
   // Leaves don't depend on one another: the model writes several at once.
   await inBatches(leavesOf(target), 4, (fold) => maker.make(fold));
   const units: Unit[] = [];
@@ -53,15 +65,19 @@ export async function makeNodes(
 class Maker {
   readonly #source: NodeSource;
   readonly #factor: number;
+  readonly #desk: LabelDesk;
+  readonly #isWanted: () => boolean;
   readonly #made = new Map<Fold, { id: SummaryId; content: SummaryContent }>();
   readonly #faults: string[] = [];
   #summariser: Summariser | undefined;
   #isDown = false;
 
-  constructor(source: NodeSource, summariser: Summariser | undefined, factor: number) {
+  constructor(source: NodeSource, { summariser, factor, desk, isWanted = () => true }: MakeOptions) {
     this.#source = source;
     this.#summariser = summariser;
     this.#factor = factor;
+    this.#desk = desk;
+    this.#isWanted = isWanted;
   }
 
   async unit({ fold, level, first, last }: FoldUnit): Promise<NodeUnit> {
@@ -92,8 +108,8 @@ class Maker {
     const cap = Math.max(1, Math.floor(fold.cap / this.#factor));
     if (fold.type === "condensed") {
       const children = await this.#children(fold);
-      const label = await this.#label(sourceOfLabels(children), cap);
       const sources = children.map(({ id }) => id);
+      const label = await this.#label(sources.join(" "), sourceOfLabels(children), cap);
       return { kind: "condensed", covers, level: fold.level, sources, ...partsOf(label) };
     }
     const messages = await this.#source.messages(first, last);
@@ -101,12 +117,18 @@ class Maker {
       const stub = stubContent(messages, cap);
       if (stub) return { kind: "leaf", covers, level: 1, ...stub };
     }
-    return { kind: "leaf", covers, level: 1, ...partsOf(await this.#label(sourceOf(messages), cap)) };
+    return {
+      kind: "leaf",
+      covers,
+      level: 1,
+      ...partsOf(await this.#label(hash + first, sourceOf(messages), cap)),
+    };
   }
 
-  async #label(source: LabelSource, cap: number): Promise<Label> {
+  async #label(stretch: string, source: LabelSource, cap: number): Promise<Label> {
     if (source.tokens <= cap || source.tokens < leastForModel) return excerptOf(source, cap);
-    const label = await summarize(source, cap, this.#summariser);
+    if (!this.#isWanted()) throw new Superseded();
+    const label = await this.#desk.label(stretch, cap, () => summarize(source, cap, this.#summariser));
     this.#faults.push(...label.faults);
     if (label.isDown) {
       this.#isDown = true;

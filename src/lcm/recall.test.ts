@@ -71,14 +71,16 @@ test("a range is read page by page, no message twice and none left out", async (
 test("a match deep in a long message is shown in its middle, and a search that finds nothing says what it searched", async () => {
   const recall = await recallOver([
     { role: "user", content: `${"hay ".repeat(3_000)}the needle-4711 is here${" hay".repeat(3_000)}` },
+    { role: "assistant", content: "Noted." },
+    { role: "user", content: "Where was needle-4711?" },
   ]);
   assert.match(
     await recall.grep({ pattern: "needle-4711" }),
-    /^1 of the messages[\s\S]*\[1\] user: .*the needle-4711 is here/,
+    /^One message with[^[]*\[1\] user: .*the needle-4711 is here/,
   );
   assert.match(
     await recall.grep({ pattern: "pin" }),
-    /Not found: "pin"\. Searched 1 messages of this conversation letter by letter/,
+    /Not found: "pin"\. Searched 2 messages of this conversation letter by letter/,
   );
 });
 

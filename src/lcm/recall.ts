@@ -39,21 +39,29 @@ export class Recall {
   }
 
   /** A page of hits as the store gives them. Throws ConfigError for a pattern that can't be read. */
-  async search(input: GrepInput, signal?: AbortSignal): Promise<SearchPage> {
+  async search(
+    input: GrepInput & { readonly before?: number | undefined },
+    signal?: AbortSignal,
+  ): Promise<SearchPage> {
     const { store, ref } = this.#parts;
     const place = input.in === undefined ? undefined : await findPlace(input.in, store, ref);
+    const last = Math.min(
+      place?.last ?? Number.POSITIVE_INFINITY,
+      (input.before ?? Number.POSITIVE_INFINITY) - 1,
+    );
     return store.search(queryOf(input), {
       in: ref,
       limit: input.limit ?? 12,
-      ...(place && { first: place.first, last: place.last }),
+      ...(place && { first: place.first }),
+      ...(Number.isFinite(last) && { last }),
       ...(input.cursor !== undefined && { cursor: input.cursor }),
       ...(signal && { signal }),
     });
   }
 
-  /** The same for a model: one line for each message, its number first. */
+  /** The same for a model: one line for each message, its number first. Its own turn, which it sees, is left out. */
   async grep(input: GrepInput, signal?: AbortSignal): Promise<string> {
-    const page = await this.search(input, signal);
+    const page = await this.search({ ...input, before: this.#latestQuestion() }, signal);
     const { mode = "text", pattern } = input;
     const where = input.in === undefined ? "" : ` within ${input.in}`;
     if (page.hits.length === 0) return notFound(mode, pattern, where, page);
@@ -64,7 +72,17 @@ export class Recall {
       return `[${hit.position}] ${hit.role}${label === undefined ? "" : ` (in ${label})`}: ${harmless(snippets.join(" … "))}${more}`;
     });
     const more = page.next === undefined ? "No more." : `More with cursor "${page.next}".`;
-    return `${page.hits.length} of the messages with "${pattern}"${where}:\n${lines.join("\n")}\n${more}`;
+    const count = page.hits.length === 1 ? "One message" : `${page.hits.length} messages`;
+    const order = mode === "words" ? "the best first" : "the newest first";
+    return `${count} with "${pattern}"${where}, ${order}:\n${lines.join("\n")}\n${more}`;
+  }
+
+  /** Where the turn under way begins. */
+  #latestQuestion(): number | undefined {
+    const entry = this.#parts.view.entries.findLast(
+      (candidate) => candidate.type === "message" && candidate.stored.message.role === "user",
+    );
+    return entry?.type === "message" ? entry.stored.position : undefined;
   }
 
   /** What is behind a label, a message or a range, without all of its text. */

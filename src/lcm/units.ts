@@ -21,6 +21,8 @@ export interface GroupUnit {
   readonly tokens: number;
   /** Never folded while it fits: instructions at the start, and the latest message of the user. */
   readonly isPinned: boolean;
+  /** Begins with words of the user: a good place to cut before. */
+  readonly beginsTurn: boolean;
   /** Set where a stub is shown in its place. */
   readonly stubId?: SummaryId;
 }

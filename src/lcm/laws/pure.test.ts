@@ -58,7 +58,8 @@ test("law 4: labels of any history take a bounded part of the window", () => {
       for (let swap = 0; swap < 60; swap++) {
         for (let i = 0; i < 20; i++) {
           const tokens = Math.ceil(sizes.leafSource / random.int(4, 16));
-          units.push({ type: "group", first: position, last: position, tokens, isPinned: false });
+          const beginsTurn = random.chance(0.5);
+          units.push({ type: "group", first: position, last: position, tokens, isPinned: false, beginsTurn });
           position++;
         }
         units = made(compacted(units, sizes));
@@ -279,7 +280,9 @@ function randomUnits(random: Random): { units: readonly Unit[]; sizes: PlanInput
     const first = position;
     position += random.int(1, 3);
     const tokens = random.chance(0.1) ? random.int(1, window * 2) : random.int(1, Math.ceil(window / 15));
-    units.push({ type: "group", first, last: position - 1, tokens, isPinned: i === pinned });
+    const isPinned = i === pinned;
+    const beginsTurn = isPinned || random.chance(0.4);
+    units.push({ type: "group", first, last: position - 1, tokens, isPinned, beginsTurn });
   }
   return { units, sizes };
 }
