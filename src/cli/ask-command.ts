@@ -12,6 +12,7 @@ import { onInterrupt } from "./interrupt.ts";
 import { Progress } from "./progress.ts";
 import { showAnswer, summaryOf } from "./show-answer.ts";
 import { TraceView } from "./trace-view.ts";
+import { writeText } from "./write-text.ts";
 
 export async function ask(
   question: string | undefined,
@@ -110,7 +111,7 @@ async function follow(
   }
   view.end();
   const text = flags.json ? `${JSON.stringify(result, null, 2)}\n` : showAnswer(result, { homeFolder });
-  await write(process.stdout, text);
+  await writeText(process.stdout, text);
   if (!flags.quiet) process.stderr.write(`${summaryOf(result)}\n`);
   if (result.limit) process.stderr.write(`${result.limit.message}\n`);
   if (result.status !== "answered") process.stderr.write(resumeLine(run.id));
@@ -129,11 +130,6 @@ async function isStored({ runs }: Engine, runId: RunId): Promise<boolean> {
 
 function resumeLine(runId: string): string {
   return `Go on with: unabridged runs resume ${runId}\n`;
-}
-
-/** An answer may be larger than a pipe takes at once. */
-function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
-  return new Promise((resolve, reject) => stream.write(text, (error) => (error ? reject(error) : resolve())));
 }
 
 /** What `runs resume` needs to find the same models again. Keys are never among them. */

@@ -89,7 +89,7 @@ export function limitsOf(flags: RunFlags): RunLimits {
   };
 }
 
-function count(text: string): number {
+export function count(text: string): number {
   const value = Number(text.replaceAll("_", ""));
   if (!Number.isSafeInteger(value) || value < 1)
     throw new InvalidArgumentError("It must be a whole number from 1; leave it out for no limit.");
@@ -113,7 +113,7 @@ function money(text: string): number {
 }
 
 /** "90s", "10m", "1h", "500ms"; a bare number is seconds. */
-function duration(text: string): number {
+export function duration(text: string): number {
   const [, digits = "", unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim()) ?? [];
   const value = Number(digits) * ({ ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit] ?? Number.NaN);
   if (digits === "" || !(value > 0))

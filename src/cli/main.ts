@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addLimitFlags, addModelFlags, addSandboxFlag, type AskFlags } from "./flags.ts";
+import { addJobs, addMap, addWorker } from "./map-commands.ts";
 
 /** @returns the exit code: 0 done, 1 failed, 2 usage or configuration, 3 a limit was reached, 130 cancelled */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -35,6 +36,9 @@ function commands(exit: (code: number) => void): Command {
     .configureHelp({ sortSubcommands: false });
   addAsk(program, exit);
   addRuns(program, exit);
+  addMap(program, exit);
+  addJobs(program, exit);
+  addWorker(program, exit);
   program
     .command("doctor")
     .description("examine this machine: what was found, what works, what to do")
