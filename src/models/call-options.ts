@@ -12,7 +12,7 @@ import type {
 import type { JsonObject } from "../core/json.ts";
 import { isPlainObject } from "../core/json.ts";
 import type { AssistantPart, FilePart, Message, TextPart, ToolResultPart } from "../core/message.ts";
-import type { CacheHints, ModelRequest } from "../core/model.ts";
+import type { CacheHints, ModelRequest, PassedOn } from "../core/model.ts";
 
 /**
  * A schema is only sent where the provider enforces schemas: elsewhere "JSON mode" fails on half of the servers, and
@@ -33,10 +33,13 @@ export function callOptions(
 ): LanguageModelV4CallOptions {
   const schema = structuredOutputs && request.output ? objectSchema(request.output.schema) : undefined;
   const keyed = cache === undefined ? extra : merge(extra, { openai: { promptCacheKey: cache.key } });
-  const providerOptions = merge(keyed, schema === undefined ? undefined : strictness(schema));
+  const { passedOn } = request;
+  const others = passedOn?.others && merge(keyed, toOptions(passedOn.others));
+  const providerOptions = merge(others ?? keyed, schema === undefined ? undefined : strictness(schema));
   return {
     prompt: toPrompt(request.messages, cache),
     abortSignal: signal,
+    ...(passedOn !== undefined && samplingOf(passedOn)),
     ...(providerOptions !== undefined && { providerOptions }),
     ...(request.maxOutputTokens !== undefined && { maxOutputTokens: request.maxOutputTokens }),
     ...(request.temperature !== undefined && { temperature: request.temperature }),
@@ -48,6 +51,20 @@ export function callOptions(
         schema: toSchema(schema),
         name: request.output?.name ?? "answer",
       },
+    }),
+  };
+}
+
+function samplingOf(passedOn: PassedOn): Partial<LanguageModelV4CallOptions> {
+  const { others: _others, toolChoice, stopSequences, ...numbers } = passedOn;
+  return {
+    ...numbers,
+    ...(stopSequences && { stopSequences: [...stopSequences] }),
+    ...(toolChoice !== undefined && {
+      toolChoice:
+        typeof toolChoice === "string"
+          ? { type: toolChoice }
+          : { type: "tool" as const, toolName: toolChoice.toolName },
     }),
   };
 }
@@ -102,7 +119,8 @@ function isStrict(schema: unknown): boolean {
   return Object.values(schema).every(isStrict);
 }
 
-function toPrompt(messages: readonly Message[], cache: CacheHints | undefined): LanguageModelV4Prompt {
+/** A message with nothing in it has no counterpart. */
+export function toPrompt(messages: readonly Message[], cache?: CacheHints): LanguageModelV4Prompt {
   return messages.flatMap((message, index) => {
     const converted = toMessage(message);
     // A message with nothing in it, for instance of a reply that was broken off, is refused by several vendors.
@@ -167,7 +185,9 @@ function toText(part: TextPart): LanguageModelV4TextPart {
   return { type: "text", text: clean(part.text) };
 }
 
-function toFile(part: FilePart): LanguageModelV4FilePart {
+function toFile(part: FilePart): LanguageModelV4FilePart | LanguageModelV4TextPart {
+  const text = textOfFile(part);
+  if (text !== undefined) return toText({ type: "text", text });
   const data = /^https?:\/\//.test(part.data)
     ? { type: "url" as const, url: new URL(part.data) }
     : { type: "data" as const, data: part.data };
@@ -177,6 +197,13 @@ function toFile(part: FilePart): LanguageModelV4FilePart {
     data,
     ...(part.filename !== undefined && { filename: part.filename }),
   };
+}
+
+/** Half of the vendors refuse text as a file, and the others lose its name on the way. */
+function textOfFile({ mediaType, data, filename }: FilePart): string | undefined {
+  if (!/^text\//i.test(mediaType) || /^https?:\/\//.test(data)) return undefined;
+  const text = Buffer.from(data, "base64").toString("utf8");
+  return filename === undefined ? text : `<file name=${JSON.stringify(filename)}>\n${text}\n</file>`;
 }
 
 type ToolContent = Extract<LanguageModelV4Message, { role: "tool" }>["content"][number];
