@@ -28,6 +28,8 @@ export interface ConversationRequest {
   /** Limits of each `send`, before the engine's own. */
   readonly limits?: RunLimits;
   readonly settings?: Partial<ConversationSettings>;
+  /** Everything is drawn on it: answers, labels, questions about the past. @default each run has its limits to itself */
+  readonly budget?: Budget;
 }
 
 /** Opens nothing yet: the store and the model are asked when they are first needed. */
@@ -40,11 +42,11 @@ export function conversationOf(
 ): OpenConversation {
   const limits = checkLimits({ ...engineLimits, ...request.limits });
   const calibration = new TokenCalibration();
-  const { instructions, branch, tools, settings } = request;
+  const { instructions, branch, tools, settings, budget } = request;
   return openConversation(id, {
     store: () => parts.conversations(),
     model: async () => (await parts.models()).model,
-    newScope: scopes(limits, calibration, closing),
+    newScope: scopes(limits, calibration, closing, budget),
     calibration,
     ask: askHistory(parts, limits),
     ...(instructions !== undefined && { instructions }),
@@ -55,7 +57,12 @@ export function conversationOf(
 }
 
 /** Each run of a conversation has the limits to itself; how many calls are in flight is shared by all of them. */
-function scopes(limits: CheckedLimits, calibration: TokenCalibration, closing: AbortSignal): NewScope {
+function scopes(
+  limits: CheckedLimits,
+  calibration: TokenCalibration,
+  closing: AbortSignal,
+  shared: Budget | undefined,
+): NewScope {
   const limiter = new CallLimiter(limits.concurrency);
   return ({ runId, signal, limits: own, publish }) => {
     let seq = 0;
@@ -65,7 +72,7 @@ function scopes(limits: CheckedLimits, calibration: TokenCalibration, closing: A
     const clock = new Clock(AbortSignal.any([signal, closing]), given.timeMs);
     return {
       ...run,
-      budget: new Budget(given),
+      budget: shared ? shared.child(given) : new Budget(given),
       signal: clock.signal,
       emit: emitter(run, nextSeq, publish),
       occurrences: new Map(),

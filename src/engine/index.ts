@@ -2,6 +2,19 @@
 export type { AskOptions, AskRequest, AskResult } from "./ask-run.ts";
 export type { ConversationRequest } from "./conversations.ts";
 export { Engine } from "./engine.ts";
+export {
+  fingerprint,
+  isRecallTool,
+  Recogniser,
+  recallTools,
+  type ChatResult,
+  type ContextReport,
+  type ConversationTool,
+  type MessageInput,
+  type OpenConversation,
+  type Recognised,
+  type ShownItem,
+} from "../lcm/index.ts";
 export type { Jobs, QueryOptions, ValueCount } from "./jobs.ts";
 export type { MapOptions, MapRequest, MapRunResult } from "./map-run.ts";
 export type { RunLimits } from "./limits.ts";
