@@ -29,7 +29,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   mcp: belowFaces,
   http: belowFaces,
   viewer: belowFaces,
-  "ai-sdk": belowFaces,
+  // Speaks the dialect of the AI SDK, which models translate.
+  "ai-sdk": [...belowFaces, "models"],
   // Measures the whole; nothing imports it.
   bench: [...belowFaces, "models", "testing"],
 };

@@ -1,3 +1,4 @@
+/** A client that sends its whole history each time: what is known of it, what is new, and where it went another way. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ConversationStore } from "../core/conversation-store.ts";
