@@ -66,3 +66,14 @@ test("without a refusal nothing waits", () => {
   for (let call = 0; call < 1000; call++) assert.equal(pace.take(5), 0);
   assert.equal(pace.rate(5), undefined);
 });
+
+test("a refusal before anything was asked does not bring a run to a crawl", () => {
+  const pace = new Pace();
+  pace.refused(1_000_000, 1_000_000, 10);
+  let now = 1_000_010;
+  for (let call = 0; call < 40; call++) {
+    for (let wait = pace.take(now); wait > 0; wait = pace.take(now)) now += wait;
+    pace.accepted(now);
+  }
+  assert.ok(now < 1_010_000, `forty calls took until ${(now - 1_000_000) / 1000} s`);
+});

@@ -57,7 +57,8 @@ export class Pace {
     );
     const best = Math.max(...counts);
     const tried = this.rate(now);
-    return tried === undefined ? best : Math.min(tried, Math.max(best, tried / 2));
+    // Where little was asked, little was accepted: that says nothing of a limit. Further refusals halve the guess.
+    return tried === undefined ? Math.max(best, firstGuess) : Math.min(tried, Math.max(best, tried / 2));
   }
 }
 
@@ -65,6 +66,9 @@ const measuredSeconds = 3;
 const plateauSeconds = 6;
 /** Where the pace falls to, of what was accepted. */
 const backOff = 0.85;
-const slowest = 0.2;
+/** Calls a second, at least: a server that wants fewer says so with each Retry-After, which is waited for besides. */
+const slowest = 1;
+/** Calls a second after a first refusal, at least. */
+const firstGuess = 10;
 /** A pace that no endpoint asks for: the limit was lifted. */
 const fastest = 5_000;
