@@ -129,21 +129,39 @@ async function batch<Item>(
   const { scope } = problem;
   const startedAt = Date.now();
   scope.emit({ type: "batch-start", name, items: items.length });
-  const results = await Promise.all(
-    items.map(async (item) => {
-      try {
-        return await one(item);
-      } catch (error) {
-        if (scope.signal.aborted) throw scope.signal.reason;
-        if (!isUnabridgedError(error)) throw error;
-        if (error instanceof BudgetError) state.refusedBy(error);
-        return { ok: false, code: error.kind === "budget" ? "budget" : error.code, message: error.message };
-      }
-    }),
-  );
+  const width = Math.max(leastUnderWay, callsPerSlot * scope.tree.limiter.concurrency);
+  const results = await inLanes(items, width, async (item): Promise<JsonObject> => {
+    try {
+      return await one(item);
+    } catch (error) {
+      if (scope.signal.aborted) throw scope.signal.reason;
+      if (!isUnabridgedError(error)) throw error;
+      if (error instanceof BudgetError) state.refusedBy(error);
+      return { ok: false, code: error.kind === "budget" ? "budget" : error.code, message: error.message };
+    }
+  });
   const failed = results.filter((result) => result.ok !== true).length;
   scope.emit({ type: "batch-end", name, items: items.length, failed, durationMs: Date.now() - startedAt });
   return { results };
+}
+
+// Enough that the limiter always has a call to admit, those included that wait before another attempt.
+const callsPerSlot = 4;
+const leastUnderWay = 32;
+
+/** Begins items in order, so many at once; the first is sent before the thousandth has been measured and hashed. */
+async function inLanes<Item, Result>(
+  items: readonly Item[],
+  width: number,
+  act: (item: Item) => Promise<Result>,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  const waiting = items.entries();
+  const lane = async (): Promise<void> => {
+    for (const [index, item] of waiting) results[index] = await act(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
+  return results;
 }
 
 const childPart = z.union([
