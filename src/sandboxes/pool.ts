@@ -20,8 +20,8 @@ const warmMemoryMb = 1_024;
 
 // Starting a process blocks this one for 10 ms and more, and booting it keeps a processor busy for a third of a second.
 // Nobody's first cells or sub-calls should compete with that; a spare is for the next session, or for after a kill.
-const runMs = 2_000;
-const restMs = 100;
+const runMs = 1_000;
+const restMs = 20;
 
 /** Makes the port Sandbox of a launcher. */
 export function pooled(launcher: GuestLauncher, settings: PoolSettings = {}): Sandbox {
