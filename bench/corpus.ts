@@ -3,12 +3,13 @@
  * `node bench/corpus.ts [megabytes]` (default 1000) writes a file of that size to the temporary directory and removes it.
  */
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rgPath } from "@vscode/ripgrep";
 import type { Corpus } from "../src/core/corpus.ts";
 import { openCorpus } from "../src/corpora/index.ts";
+import { writeLargeText } from "./large-text.ts";
 
 const signal = new AbortController().signal;
 const megabytes = Number(process.argv[2] ?? 1_000);
@@ -82,29 +83,9 @@ async function searchIndexed(size: number): Promise<void> {
   await corpus.close();
 }
 
-/** Paragraphs of words in a fixed pseudo-random order, with a needle in each tenth of the file. */
 function writeText(name: string, size: number): string {
-  const words =
-    "the whale sea of a ship captain and mast storm harbour to in wind sailor rope he that with lantern night water café".split(
-      " ",
-    );
-  let seed = 42;
-  const next = (most: number): number => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % most;
   const path = join(directory, name);
-  const file = openSync(path, "w");
-  let written = 0;
-  for (let tenth = 0; tenth < 10; tenth++) {
-    while (written < ((tenth + 1) * size * 1_000_000) / 10) {
-      let block = "";
-      while (block.length < 1_000_000) {
-        const line = Array.from({ length: 8 + next(8) }, () => words[next(words.length)]).join(" ");
-        block += line + (next(6) === 0 ? "\n\n" : "\n");
-      }
-      written += writeSync(file, block);
-    }
-    written += writeSync(file, `A NEEDLE-${tenth} in a haystack.\n`);
-  }
-  closeSync(file);
+  writeLargeText(path, size);
   return path;
 }
 
