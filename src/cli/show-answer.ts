@@ -4,7 +4,7 @@ import type { AskResult } from "../engine/index.ts";
 
 /** @returns the answer with each citation as [path:line], ending in a line break */
 export function showAnswer(
-  { answer, citations }: AskResult,
+  { answer, citations }: Pick<AskResult, "answer" | "citations">,
   { homeFolder }: { readonly homeFolder: string },
 ): string {
   const places = new Map(citations.map((citation) => [citation.id, placeOf(citation, homeFolder)]));

@@ -21,14 +21,17 @@ export function* passagesOf(bytes: Buffer): Generator<Passage> {
   }
 }
 
-/** Before a heading, else after a paragraph, a line, a sentence or a word; within a word where there is nothing else. */
+/** Before a page or a heading, else after a paragraph, a line, a sentence or a word; within a word where there is nothing else. */
 function endOfPassage(bytes: Buffer, from: number): number {
-  const heading = bytes.subarray(from, from + mostBytes).indexOf("\n#", leastBytesBeforeHeading);
+  const near = bytes.subarray(from, from + mostBytes);
+  // A passage lies on one page, however short: its page is what it is cited with.
+  const page = near.indexOf("\f", 1);
+  const heading = near.indexOf("\n#", leastBytesBeforeHeading);
+  if (page >= 0 && (heading < 0 || page < heading)) return from + page;
   if (heading >= 0) return from + heading + 1;
   if (bytes.length - from <= mostBytes) return bytes.length;
-  const window = bytes.subarray(from, from + mostBytes);
   for (const separator of separators) {
-    const at = window.lastIndexOf(separator);
+    const at = near.lastIndexOf(separator);
     if (at >= leastBytes) return from + at + separator.length;
   }
   return characterStart(bytes, from + mostBytes);

@@ -6,6 +6,7 @@ import { markdownOf } from "./markdown.ts";
 import { checkedXml, readXml } from "./parts.ts";
 import type { Parts, PartsLoader } from "./parts.ts";
 import { headingPlaces, joinPlaces } from "./placed-text.ts";
+import { reasonOf } from "./reason.ts";
 import { readTags, resolvePart, titleIn } from "./xml-text.ts";
 
 interface Chapter {
@@ -22,17 +23,19 @@ export const loadEpub: PartsLoader = async (parts, path, { collector }) => {
   )
     throw new UnreadableError("a book protected by its publisher");
   const chapters: Chapter[] = [];
+  let failure: string | undefined;
   for (const name of spineOf(packageXml, packageName)) {
     try {
       const text = await chapterText(parts, name);
       if (text !== "") chapters.push({ text, place: { place: chapterPlace(chapters.length + 1, text) } });
     } catch (error) {
       if (error instanceof LimitError) throw error;
-      collector.skip(`${path}!/${oneLine(name)}`, error instanceof Error ? error.message : String(error));
+      failure ??= reasonOf(error);
+      collector.skip(`${path}!/${oneLine(name)}`, reasonOf(error));
     }
     collector.onProgress();
   }
-  if (chapters.length === 0) throw new UnreadableError("an EPUB book without text");
+  if (chapters.length === 0) throw new UnreadableError(failure ?? "an EPUB book without text");
   const joined = joinPlaces(chapters);
   const title = titleIn(packageXml);
   await collector.add(joined.toString(), {

@@ -41,7 +41,11 @@ async function load(input: Input, path: string, format: LoadedFormat, loading: L
   if (loading.depth > loading.collector.limits.depth)
     throw new UnreadableError(`packed more than ${loading.collector.limits.depth} levels deep`);
   const loader = await loaders[format]();
-  await loading.collector.whole(() => loader(input, path, loading));
+  const { collector } = loading;
+  const before = collector.documents.length + collector.skipped.length;
+  await collector.whole(() => loader(input, path, loading));
+  if (collector.documents.length + collector.skipped.length === before)
+    throw new UnreadableError("there is no text in it");
 }
 
 function loadingAt(depth: number, collector: Collector, encoding: string | undefined): Loading {

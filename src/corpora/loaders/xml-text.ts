@@ -1,5 +1,6 @@
 /** Reads office XML as a stream of tags and text. The parser knows no entities but the five of XML, and fetches nothing. */
 import { Parser } from "htmlparser2";
+import { UnreadableError } from "./limits.ts";
 import { oneLine } from "./loading.ts";
 
 export interface XmlHandler {
@@ -8,13 +9,23 @@ export interface XmlHandler {
   readonly close?: (name: string) => void;
 }
 
+const mostLevels = 1_000;
+
 /** Names keep their prefix, as "a:t". */
 export function readTags(xml: string, { open, text, close }: XmlHandler): void {
+  let depth = 0;
   const parser = new Parser(
     {
-      onopentag: (name, attributes) => open?.(name, attributes),
+      onopentag: (name, attributes) => {
+        // Every level costs the parser as many steps as there are above it.
+        if (++depth > mostLevels) throw new UnreadableError("its tags are nested too deeply");
+        open?.(name, attributes);
+      },
       ontext: (data) => text?.(data),
-      onclosetag: (name) => close?.(name),
+      onclosetag: (name) => {
+        depth--;
+        close?.(name);
+      },
     },
     { xmlMode: true, decodeEntities: true },
   );
