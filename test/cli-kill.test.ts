@@ -221,3 +221,18 @@ function parentOf(pid: number): number | undefined {
 function isRunning(pid: number): boolean {
   return parentOf(pid) !== undefined;
 }
+
+test("a cell that loops for ever does not outlive the host that is killed", async () => {
+  await using stage = await openCliStage({
+    root: () => code`
+      while True: pass`,
+  });
+  const run = stage.start(["ask", "Does it end?", "--trace", ...stage.models], { stdin: "text" });
+  await run.says("while True");
+  // The code is shown before it runs; what matters holds at either moment.
+  await sleep(200);
+  const helpers = childrenOf(run.process.pid);
+  run.process.kill("SIGKILL");
+  await run.ended;
+  await until(() => helpers.every((pid) => !isRunning(pid)));
+});

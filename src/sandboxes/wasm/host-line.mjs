@@ -21,6 +21,7 @@ export class HostLine {
   #interruptsSeen = 0;
   #bytesRead = 0;
   #lookedAt = 0;
+  #parent = process.ppid;
   #bell = new Int32Array(new SharedArrayBuffer(4));
 
   read(buffer) {
@@ -82,6 +83,8 @@ export class HostLine {
   }
 
   #look() {
+    // A cell that loops reads nothing, so it would not see the pipe end where the host was killed.
+    if (process.ppid !== this.#parent) process.exit(0);
     readSync(mailbox, this.#mail, 0, 8, 0);
     this.#lookedAt = performance.now();
   }
