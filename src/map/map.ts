@@ -1,6 +1,6 @@
 /** The engine-run loop over records: input into the store, work until nothing is left, results out in input order. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConfigError, type BudgetError } from "../core/errors.ts";
+import { ConfigError, type BudgetError, type BudgetErrorCode } from "../core/errors.ts";
 import type { JobId } from "../core/ids.ts";
 import type { JobCounts, JobOutput, JobStore, NewRow, StoredJob } from "../core/job-store.ts";
 import type { Json, JsonObject } from "../core/json.ts";
@@ -57,7 +57,7 @@ export interface MapResult {
   readonly file: JobOutput | undefined;
   /** Where the rows are that were settled before the work ended early. */
   readonly partialFile: string | undefined;
-  readonly limit: { readonly code: string; readonly message: string } | undefined;
+  readonly limit: { readonly code: BudgetErrorCode; readonly message: string } | undefined;
 }
 
 /** Throws what stops the whole job: ConfigError, a store that fails, an endpoint that answers nobody, the signal's reason. */
@@ -314,6 +314,6 @@ function ending(end: WorkEnd, counts: JobCounts, pace: MapPace): Pick<MapResult,
   }
 }
 
-function said({ code, message }: BudgetError): { code: string; message: string } {
+function said({ code, message }: BudgetError): NonNullable<MapResult["limit"]> {
   return { code, message };
 }
