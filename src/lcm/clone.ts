@@ -60,9 +60,8 @@ export async function askClone(
   const { store, ref, scope, model } = parts;
   const found = await Promise.all(places.map((place) => findPlace(place, store, ref)));
   const granted = { ...parts, scope: childScope(scope) };
-  const { head } = await store.branch(ref);
-  const all: readonly Place[] = found.length === 0 ? [{ first: 1, last: head.position }] : found;
   const recall = new Recall(parts);
+  const all: readonly Place[] = found.length === 0 ? [{ first: 1, last: await recall.lastPast() }] : found;
   const room = Math.floor((model.contextWindow ?? assumedWindow) * readShare);
   const tokens = await weighed(all, recall, room);
   const text =

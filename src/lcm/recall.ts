@@ -77,6 +77,13 @@ export class Recall {
     return `${count} with "${pattern}"${where}, ${order}:\n${lines.join("\n")}\n${more}`;
   }
 
+  /** The last message before the turn under way: what that says needn't be looked up. */
+  async lastPast(): Promise<number> {
+    const { store, ref } = this.#parts;
+    const { head } = await store.branch(ref);
+    return Math.max(1, Math.min(head.position, (this.#latestQuestion() ?? Number.POSITIVE_INFINITY) - 1));
+  }
+
   /** Where the turn under way begins. */
   #latestQuestion(): number | undefined {
     const entry = this.#parts.view.entries.findLast(
