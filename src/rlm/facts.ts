@@ -9,6 +9,7 @@ export function promptFacts(problem: Problem, model: Model, corpus: CorpusDescri
   const { scope, settings, cast } = problem;
   return {
     corpus,
+    namedBy: problem.corpus.documents.some(({ path }) => path !== undefined) ? "path" : "title",
     profile: profileFor(model.id, model.reasoning),
     maxTurns: settings.maxIterations,
     outputCharacters: outputCharacters(model),

@@ -6,6 +6,8 @@ import type { ScoutLabel } from "./scout.ts";
 /** What the prompt is computed from. */
 export interface PromptFacts {
   readonly corpus: CorpusDescription;
+  /** What tells documents apart for a reader. */
+  readonly namedBy: "path" | "title";
   readonly profile: Profile;
   readonly maxTurns: number;
   /** Characters of output the root is shown per turn. */
@@ -51,7 +53,7 @@ export function firstMessage(
   const size = `${count(corpus.characters)} characters${corpus.charactersExact ? "" : " (estimated)"}, about ${count(corpus.tokens)} tokens`;
   const shape = corpus.single
     ? "`context` is one str"
-    : `\`context\` is a list of ${count(corpus.documents)} str, each with .path`;
+    : `\`context\` is a list of ${count(corpus.documents)} str, each with .${facts.namedBy}`;
   const parts = [
     `# Question\n${query}`,
     `# The context\n${corpus.kind}; ${size}; ${shape}.${list(corpus.structure)}${skippedLine(corpus)}`,
@@ -121,12 +123,12 @@ Give what the question asks for, in the form it asks for, and no more. If the co
 Cite where an answer rests on the text: put the ids of the spans that you read after the statement, like [${corpus.single ? "d1" : "d3"}:1200-1350]. search(), grep() and slices give such ids (\`.id\` of a result, \`.span\` of a slice such as context[1200:1350]${corpus.single ? "" : " of a document"}). Never make one up.`;
 }
 
-function replSection({ corpus, sub, childLevels, tools }: PromptFacts): string {
+function replSection({ corpus, namedBy, sub, childLevels, tools }: PromptFacts): string {
   const among = corpus.single ? "" : ", documents=None";
   const lines = [
     corpus.single
       ? `- context: a str. Slices, len, re and all str methods work.`
-      : `- context: a list of ${count(corpus.documents)} str. Each has .path, .id and .title; slices, len, re and all str methods work on each.`,
+      : `- context: a list of ${count(corpus.documents)} str. Each has .${namedBy} and .id; slices, len, re and all str methods work on each.`,
     `- search(query, limit=10${among}): the passages that match the words of query best, ranked. Each has .id .path .line .text .start .end.`,
     `- grep(pattern, ignore_case=False, literal=False, limit=100, offset=0${among}): matches of a regular expression over everything, fast at any size. The list has .total (the exact count, also beyond limit) and .next; each match has .id .path .line .text (what matched) .line_text.${corpus.single ? "" : " documents: only in these, given by path, id or as items of `context`."}`,
     "- read(id_or_path, start=None, end=None): text of a span id, or of characters start to end of a document.",
@@ -135,7 +137,7 @@ function replSection({ corpus, sub, childLevels, tools }: PromptFacts): string {
     lines.push(
       "- llm_query(prompt, schema=None): asks a sub-LM once; returns its text, or with a JSON Schema the parsed value.",
       `- llm_query_batched(prompts, schema=None): the same for a list, ${sub.width} in parallel, answers in order. Always use it for more than one prompt. A prompt that failed gives a falsy Failure instead of text; check with \`if not r\`. The same prompt in a later turn returns the same answer at no cost.`,
-      "- llm_map(items, template, schema=None): one prompt per item, from a template with {{item}} or {{field}}.",
+      '- llm_map(items, template, schema=None): one prompt per item, from a template with {{item}} or {{field}}. Returns a list that prints as a summary: .failed, .count_by(field), .top(field), .sql("select label, count(*) from results group by 1").',
     );
   if (childLevels > 0)
     lines.push(
