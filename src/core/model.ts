@@ -60,6 +60,20 @@ export interface ModelRequest {
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
   readonly reasoningEffort?: "minimal" | "low" | "medium" | "high";
+  readonly passedOn?: PassedOn;
+}
+
+/** What another program asks of its provider and we only hand on, as far as the provider takes it. */
+export interface PassedOn {
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly seed?: number;
+  readonly stopSequences?: readonly string[];
+  readonly toolChoice?: "auto" | "none" | "required" | { readonly toolName: string };
+  /** By the dialect whose they are, as they were written. */
+  readonly others?: Readonly<Record<string, JsonObject>>;
 }
 
 export interface ToolDefinition {

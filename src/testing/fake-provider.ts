@@ -41,6 +41,8 @@ export interface FakeProvider {
   readonly origin: string;
   /** Calls to a model, failed ones included. */
   readonly calls: number;
+  /** Calls being answered; one whose socket is still open counts. */
+  readonly inFlight: number;
   readonly maxInFlight: number;
   readonly requests: readonly FakeRequest[];
   /** Answers differently from here on. */
@@ -77,6 +79,9 @@ export async function startFakeProvider(options: FakeProviderOptions): Promise<F
     get calls() {
       return state.calls;
     },
+    get inFlight() {
+      return state.inFlight;
+    },
     get maxInFlight() {
       return state.maxInFlight;
     },
@@ -95,7 +100,7 @@ class ProviderState {
   calls = 0;
   maxInFlight = 0;
   requests: FakeRequest[] = [];
-  #inFlight = 0;
+  inFlight = 0;
   readonly #options: FakeProviderOptions;
 
   constructor(options: FakeProviderOptions) {
@@ -105,7 +110,7 @@ class ProviderState {
 
   reset(): void {
     this.calls = 0;
-    this.maxInFlight = this.#inFlight;
+    this.maxInFlight = this.inFlight;
     this.requests = [];
   }
 
@@ -127,14 +132,15 @@ class ProviderState {
       dialect: dialect.name,
       text: wire.messages.at(-1)?.text ?? "",
       body,
+      raw: bytes,
       headers: flatten(request),
     };
     this.calls++;
-    this.#inFlight++;
-    this.maxInFlight = Math.max(this.maxInFlight, this.#inFlight);
-    response.once("close", () => this.#inFlight--);
+    this.inFlight++;
+    this.maxInFlight = Math.max(this.maxInFlight, this.inFlight);
+    response.once("close", () => this.inFlight--);
     this.#record(call);
-    const info = { call: this.calls, inFlight: this.#inFlight };
+    const info = { call: this.calls, inFlight: this.inFlight };
     const reply = await this.reply(call, info);
     await sendReply(response, dialect, call, typeof reply === "string" ? { text: reply } : reply);
   }

@@ -13,6 +13,8 @@ export interface FakeRequest {
   readonly text: string;
   /** The parsed body as it was sent. */
   readonly body: Readonly<Record<string, unknown>>;
+  /** The same to the letter. */
+  readonly raw: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
