@@ -3,6 +3,7 @@ import type { DocumentInput } from "../core/context.ts";
 import type { Corpus, Span } from "../core/corpus.ts";
 import { CallLimiter } from "../core/limiter.ts";
 import type { AskTool, Cast } from "../rlm/index.ts";
+import { recordOperators } from "./cell-records.ts";
 import type { EngineModels, EngineParts } from "./parts.ts";
 
 export function castOf(
@@ -19,6 +20,7 @@ export function castOf(
     subModel,
     sandbox: parts.sandbox(),
     tools,
+    records: recordOperators(subModel, () => parts.scratchJobs()),
     async enterChild(depth, signal) {
       const level = levels.get(depth) ?? new CallLimiter(childrenPerLevel);
       levels.set(depth, level);

@@ -13,6 +13,8 @@ export {
   type MessageInput,
   type OpenConversation,
   type Recognised,
+  type SendInput,
+  type SendOptions,
   type ShownItem,
 } from "../lcm/index.ts";
 export type { Jobs, QueryOptions, ValueCount } from "./jobs.ts";

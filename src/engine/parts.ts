@@ -15,6 +15,8 @@ export interface EngineParts {
   store(): Promise<Store>;
   conversations(): Promise<ConversationStore>;
   jobs(): Promise<JobStore>;
+  /** Keeps jobs that end with the call they are made for. */
+  scratchJobs(): JobStore;
   /** Ends what was made of these. */
   close(): Promise<void>;
   openItems(

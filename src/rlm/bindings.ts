@@ -8,6 +8,7 @@ import type { Json, JsonObject } from "../core/json.ts";
 import { user } from "../core/message.ts";
 import type { HostCall } from "../core/sandbox.ts";
 import { callForJson } from "../core/typed-call.ts";
+import { assertMayAsk, CellMaps, type MapCall, type MapItems, type MapQuery } from "./map-calls.ts";
 import type { Problem } from "./problem.ts";
 
 /** Runs a child over parts of the corpus; handed in, so that a loop and its bindings need not know each other. */
@@ -35,9 +36,21 @@ export interface BindingsState {
 /** Makes the host side of the guest's functions. An error thrown here is raised in the cell. */
 export function createBindings(problem: Problem, state: BindingsState, solveChild: SolveChild): HostCall {
   const { corpus, cast } = problem;
+  const maps = new CellMaps(problem, state, async (items, signal) => {
+    const { results } = await batch(problem, state, "llm_map", items, (item) =>
+      subCall(problem, state, item, signal),
+    );
+    return results;
+  });
   const handlers: Record<string, (args: unknown, signal: AbortSignal) => Promise<Json>> = {
     llm_query: (args, signal) =>
       subCalls(problem, state, parse("llm_query", subCallArgs, args).items, signal),
+    llm_map: (args, signal) => maps.map(parse("llm_map", mapArgs, args), signal),
+    llm_map_items: async (args) => {
+      maps.tellItems(parse("llm_map", mapItemsArgs, args));
+      return null;
+    },
+    llm_map_sql: (args, signal) => maps.query(parse("sql", mapQueryArgs, args), signal),
     rlm_query: (args, signal) =>
       childRuns(problem, state, parse("rlm_query", childArgs, args).items, solveChild, signal),
     grep: (args, signal) => grep(problem, parse("grep", grepArgs, args), signal),
@@ -74,7 +87,22 @@ const subCallArgs = z.object({
     .max(100_000),
 });
 
-type SubCallItem = z.infer<typeof subCallArgs>["items"][number];
+interface SubCallItem {
+  readonly prompt: string;
+  readonly schema?: JsonObject | null | undefined;
+  readonly model?: string | null | undefined;
+}
+
+const mapArgs: z.ZodType<MapCall> = z.object({
+  items: z.array(z.object({ prompt: z.string() })).max(1_000_000),
+  schema: z.record(z.string(), z.json()).nullish(),
+});
+const mapItemsArgs: z.ZodType<MapItems> = z.object({ id: z.string(), items: z.array(z.json()) });
+const mapQueryArgs: z.ZodType<MapQuery> = z.object({
+  id: z.string(),
+  query: z.string().min(1),
+  others: z.record(z.string(), z.string()),
+});
 
 async function subCalls(
   problem: Problem,
@@ -82,16 +110,8 @@ async function subCalls(
   items: readonly SubCallItem[],
   signal: AbortSignal,
 ): Promise<Json> {
-  const { scope, cast, settings } = problem;
-  if (scope.depth >= settings.depth)
-    throw new BudgetError(
-      "depth",
-      `Sub-calls are not allowed at this depth (--depth ${settings.depth}); answer with code and what you read yourself.`,
-      {
-        limit: settings.depth,
-        spent: scope.depth,
-      },
-    );
+  const { cast } = problem;
+  assertMayAsk(problem);
   if (items.some((item) => item.model && item.model !== cast.subModel.id))
     state.notes.add(`model= was ignored: all sub-calls go to ${cast.subModel.id}.`);
   return batch(problem, state, "llm_query", items, (item) => subCall(problem, state, item, signal));
@@ -125,7 +145,7 @@ async function batch<Item>(
   name: string,
   items: readonly Item[],
   one: (item: Item) => Promise<JsonObject>,
-): Promise<Json> {
+): Promise<{ readonly results: readonly JsonObject[] }> {
   const { scope } = problem;
   const startedAt = Date.now();
   scope.emit({ type: "batch-start", name, items: items.length });

@@ -2,7 +2,9 @@
 import type { Corpus, Span } from "../core/corpus.ts";
 import type { Model } from "../core/model.ts";
 import type { GuestTool, Sandbox } from "../core/sandbox.ts";
-import type { Json } from "../core/json.ts";
+import type { BudgetError } from "../core/errors.ts";
+import type { ItemOutcome } from "../core/job-store.ts";
+import type { Json, JsonObject } from "../core/json.ts";
 import type { RunScope } from "../core/scope.ts";
 import type { Grant } from "./grant.ts";
 
@@ -27,6 +29,40 @@ export interface Cast {
   /** Waits until a child at this depth may open its sandbox. Each depth has its own places, so parents never starve children. */
   enterChild(depth: number, signal: AbortSignal): Promise<{ leave(): void }>;
   readonly tools: readonly AskTool[];
+  readonly records: RecordOperators;
+}
+
+/** The loop over records and its reductions, for cells: handed in, because runs and maps need not know each other. */
+export interface RecordOperators {
+  /**
+   * Puts each prompt through the sub-LM; outcomes in order. What a limit left unasked is a failure, and the limit is told.
+   * Throws what stops all of it: an endpoint that answers nobody, the signal's reason.
+   */
+  map(prompts: readonly string[], options: RecordMapOptions): Promise<RecordMapResult>;
+  /** One statement that only reads; `others` are tables by these names. Throws ConfigError where it is wrong. */
+  query(
+    query: string,
+    set: RecordSet,
+    others: ReadonlyMap<string, RecordSet>,
+    signal: AbortSignal,
+  ): Promise<readonly JsonObject[]>;
+}
+
+export interface RecordMapOptions {
+  readonly schema: JsonObject | undefined;
+  readonly scope: RunScope;
+  readonly signal: AbortSignal;
+}
+
+export interface RecordMapResult {
+  readonly outcomes: readonly ItemOutcome[];
+  readonly limit: BudgetError | undefined;
+}
+
+export interface RecordSet {
+  readonly outcomes: readonly ItemOutcome[];
+  readonly items: readonly Json[] | undefined;
+  readonly schema: JsonObject | undefined;
 }
 
 /** A function of the caller's that cells may call by its name. */

@@ -11,7 +11,7 @@ import { openCorpus, sliceCorpus } from "../corpora/index.ts";
 import { openItems } from "../corpora/items.ts";
 import { Engine, type EngineModels, type EngineParts, type RunLimits } from "../engine/index.ts";
 import { native, wasm } from "../sandboxes/index.ts";
-import { sqlite, sqliteConversations, sqliteJobs, storeHome } from "../stores/index.ts";
+import { memoryJobs, sqlite, sqliteConversations, sqliteJobs, storeHome } from "../stores/index.ts";
 
 export interface EngineOptions {
   /** The root LM. @default found as the CLI finds it: configuration, environment, a local server, the built-in reader */
@@ -118,6 +118,8 @@ export class BuiltInParts implements EngineParts {
           : sqliteJobs({ directory: this.#home });
     return this.#jobs;
   }
+
+  scratchJobs = (): JobStore => memoryJobs();
 
   openItems: EngineParts["openItems"] = ({ input, ...how }, options) =>
     openItems(input, { ...how, ...options });

@@ -6,7 +6,20 @@ import re
 import types
 
 from .answers import Answer, BudgetReached, Failure, HostError, Pending, resolved
-from .requests import all_results, child_item, fill, final_record, kind_of, query_item, several, single_result, text_of, whole_number
+from .requests import (
+    all_results,
+    child_item,
+    fill,
+    final_record,
+    json_schema,
+    kind_of,
+    query_item,
+    several,
+    single_result,
+    text_of,
+    whole_number,
+)
+from .results import OnHost, Results
 from .spans import Found, Match, Matches, Span
 from .texts import Text
 
@@ -153,12 +166,25 @@ class Interface:
         return self._dispatch("rlm_query", {"items": items}, all_results(len(items)))
 
     def llm_map(self, items, prompt, schema=None):
-        """Asks one question about each item, all at once, and returns the answers in the same order.
+        """Asks one question about each item, all at once, equal ones once, and returns the answers in the same order.
 
         prompt: a template; {{item}} stands for the item, {{name}} for a field of a dict. Without a placeholder the
         item is put below the prompt. It may also be a function from the item to the prompt.
+        The answers are a list that prints as a summary: .failed, .count_by(field), .top(field), .join(other),
+        .sql("select label, count(*) from results group by 1").
         """
-        return self.llm_query_batched([fill(prompt, item) for item in items], schema)
+        items = several(items, "items")
+        if not items:
+            return Results([])
+        arguments = {"items": [{"prompt": fill(prompt, item)} for item in items]}
+        if schema is not None:
+            arguments["schema"] = json_schema(schema)
+        answers = all_results(len(items))
+        return self._dispatch("llm_map", arguments, lambda reply: Results(answers(reply), self._on_host(reply, items)))
+
+    def _on_host(self, reply, items):
+        name = reply.get("id")
+        return None if name is None else OnHost(name, items, self._calls.ask, self._dispatch)
 
     # The corpus
 

@@ -6,6 +6,7 @@ import re
 
 from .answers import Answer, Failure, HostError, error_of, resolved
 from .frames import check_size
+from .results import Results
 from .spans import Found, Span
 
 PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
@@ -139,6 +140,9 @@ def final_record(via, value):
         return {"via": via, "text": str(value)}
     if isinstance(value, Found):
         return {"via": via, "text": str(value)}
+    if isinstance(value, Results):
+        # Whole, not as it prints.
+        value = list(value)
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

@@ -66,7 +66,7 @@ function echoHost(texts: readonly Uint8Array[]): HostCall {
   const decoded = texts.map((text) => Array.from(Buffer.from(text).toString("utf8")));
   return async (name, args, signal) => {
     const record = isPlainObject(args) ? args : {};
-    if (name === "llm_query" || name === "rlm_query") {
+    if (name === "llm_query" || name === "llm_map" || name === "rlm_query") {
       const items = Array.isArray(record["items"]) ? record["items"] : [];
       return { results: await Promise.all(items.map((item: unknown) => echo(item, signal))) };
     }

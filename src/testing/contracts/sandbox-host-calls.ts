@@ -192,6 +192,61 @@ export function hostCallCases(sandbox: () => Sandbox): void {
     );
   });
 
+  test("many answers of llm_map print as a summary, and are counted, ranked and joined in the cell", async () => {
+    const call = async (_name: string, args: Json): Promise<Json> => {
+      const { items } = args as { items: { prompt: string }[] };
+      return {
+        results: items.map(({ prompt }, index) =>
+          prompt === "7"
+            ? { ok: false, code: "bad_response", message: "no" }
+            : { ok: true, value: { n: Number(prompt), kind: index % 3 === 0 ? "a" : "b" } },
+        ),
+      };
+    };
+    await using trial = await openTrial(sandbox(), { call });
+    const summary =
+      "<30 results, 1 failed: [0] {'n': 0, 'kind': 'a'}, [1] {'n': 1, 'kind': 'b'}, …; .count_by(field) .top(field) .sql(query)>";
+    assert.equal(await trial.value("r = llm_map(range(30), '{{item}}', {'type': 'object'})\nr"), summary);
+    assert.equal(printed(await trial.run("print(r)")), `${summary}\n`);
+    assert.equal(
+      await trial.value(
+        "len(r), r[29]['n'], len([x for x in r if x]), r.failed, isinstance(r, list), len(f'{r}') > 500",
+      ),
+      "(30, 29, 29, [7], True, True)",
+    );
+    assert.equal(await trial.value("r.count_by('kind')"), "{'b': 19, 'a': 10}");
+    assert.equal(await trial.value("r.top('n', 1)"), "[(29, {'n': 29, 'kind': 'b'})]");
+    assert.equal(
+      await trial.value("r.join(r)[1], len(r.join(r, on='n'))"),
+      "({'index': 1, 'n': 1, 'kind': 'b', 'other_n': 1, 'other_kind': 'b'}, 29)",
+    );
+    assert.match((await trial.value("r.sql('select 1')").catch(String)) ?? "", /knows nothing of results/);
+  });
+
+  test("a query goes to the host with the items told before, once", async () => {
+    const call = async (name: string, args: Json): Promise<Json> => {
+      const { items, query } = args as { items?: Json[]; query?: string };
+      if (name === "llm_map")
+        return { id: "map1", results: (items ?? []).map(() => ({ ok: true, text: "x" })) };
+      return name === "llm_map_sql" ? { rows: [{ asked: query ?? "" }] } : null;
+    };
+    await using trial = await openTrial(sandbox(), { call });
+    assert.equal(
+      await trial.value(
+        "r = llm_map([{'a': context[:2]}], '{{a}}')\nr.sql('select 1', others=r), r.sql('select 2')",
+      ),
+      "([{'asked': 'select 1'}], [{'asked': 'select 2'}])",
+    );
+    assert.deepEqual(
+      trial.calls.slice(1).map(({ name, args }) => [name, args]),
+      [
+        ["llm_map_items", { id: "map1", items: [{ a: "he" }] }],
+        ["llm_map_sql", { id: "map1", query: "select 1", others: { others: "map1" } }],
+        ["llm_map_sql", { id: "map1", query: "select 2", others: {} }],
+      ],
+    );
+  });
+
   test("search and grep give spans that print in a line and can be cited", async () => {
     const span = {
       id: "d1:0-5",
