@@ -1,6 +1,7 @@
 /** The command line: which commands there are. What they do is loaded only when one is called. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { addChat, addConversations } from "./chat-commands.ts";
 import { addLimitFlags, addModelFlags, addSandboxFlag, type AskFlags } from "./flags.ts";
 import { addJobs, addMap, addWorker } from "./map-commands.ts";
 
@@ -36,6 +37,8 @@ function commands(exit: (code: number) => void): Command {
     .configureHelp({ sortSubcommands: false });
   addAsk(program, exit);
   addRuns(program, exit);
+  addChat(program, exit);
+  addConversations(program, exit);
   addMap(program, exit);
   addJobs(program, exit);
   addWorker(program, exit);

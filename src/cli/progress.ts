@@ -63,6 +63,12 @@ export class Progress {
       case "batch-end":
         if (event.depth === 0) this.#batch = undefined;
         return;
+      case "item-end":
+        this.#subCallsDone++;
+        if (this.#batch) this.#batch.done++;
+        this.#costUsd =
+          this.#costUsd === null || event.costUsd === null ? null : this.#costUsd + event.costUsd;
+        return;
       case "model-start":
         this.#inFlight++;
         return;

@@ -173,10 +173,16 @@ export class OpenConversation {
 
   /** Exactly what the next request would be. A swap that it needs is made first, as `send` would. */
   async context(
-    options: { readonly tools?: readonly ToolDefinition[]; readonly signal?: AbortSignal } = {},
+    options: {
+      readonly tools?: readonly ToolDefinition[];
+      readonly signal?: AbortSignal;
+      /** As in `send`. */
+      readonly client?: Client;
+    } = {},
   ): Promise<ContextReport> {
     const { compactor } = await this.#open();
-    return reportOf(await compactor.settle(await this.#situation(options)));
+    const model = options.client && { model: options.client.model };
+    return reportOf(await compactor.settle(await this.#situation({ ...options, ...model })));
   }
 
   /** Shows everything but the newest messages as labels, now. A second time without news it does nothing. */

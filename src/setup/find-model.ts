@@ -56,16 +56,16 @@ export async function findModels(surroundings: Surroundings): Promise<FoundModel
   const sameModel = sub.id === root.id && sub.endpoint === root.endpoint;
   const subWindow = flags.subContextWindow ?? config.subContextWindow ?? (sameModel ? rootWindow : undefined);
   const notices = new Set<string>(search.notices);
-  const model = await build(root, rootWindow, surroundings, notices);
+  const model = await buildModel(root, rootWindow, surroundings, notices);
   const same = sameModel && subWindow === rootWindow;
-  const subModel = same ? model : await build(sub, subWindow, surroundings, notices);
+  const subModel = same ? model : await buildModel(sub, subWindow, surroundings, notices);
   const deeper = await Promise.all(
     (root.level > levels.config ? [] : (config.modelsByDepth ?? [])).map((text) =>
       search.choose({ text, level: levels.config }),
     ),
   );
   const modelsByDepth = await Promise.all(
-    deeper.map((choice) => build(choice, undefined, surroundings, notices)),
+    deeper.map((choice) => buildModel(choice, undefined, surroundings, notices)),
   );
   return {
     ...{ model, subModel, notices: [...notices], isReader: false },
@@ -77,7 +77,8 @@ export async function findModels(surroundings: Surroundings): Promise<FoundModel
 const noModelNotice =
   "No language model was found, so the built-in reader answers: it quotes passages and is not a language model. To connect one, set OPENAI_API_KEY, ANTHROPIC_API_KEY, OPENROUTER_API_KEY or GOOGLE_GENERATIVE_AI_API_KEY, give --base-url, or start Ollama.";
 
-async function build(
+/** A model as it was chosen, with the window that its server gives it. */
+export async function buildModel(
   choice: Choice,
   window: number | undefined,
   around: Surroundings,

@@ -45,7 +45,8 @@ export async function launch(
   return { engine: new Engine(parts, { limits: limitsOf(config, flags.limits) }), homeFolder, models };
 }
 
-function limitsOf(config: Config, flags: RunLimits): RunLimits {
+/** The limits of every run: flags before the configuration file. */
+export function limitsOf(config: Config, flags: RunLimits): RunLimits {
   const { maxCost, maxCalls, maxIterations, depth, concurrency } = config;
   const set = { costUsd: maxCost, calls: maxCalls, iterations: maxIterations, depth, concurrency };
   const given = Object.entries({ ...set, ...withoutUndefined(flags) });

@@ -1,0 +1,214 @@
+/** `unabridged chat`: a conversation that goes on where it was, on a terminal or from a pipe. */
+import { realpathSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { z } from "zod";
+import { Budget } from "../core/budget.ts";
+import { ConfigError, messageOf } from "../core/errors.ts";
+import { sha256 } from "../core/json.ts";
+import type { MessageInput, OpenConversation } from "../engine/index.ts";
+import { launch, type Launched } from "../setup/launch.ts";
+import { commandOf, EntryReader, type ChatEntry } from "./chat-input.ts";
+import { pipedLines, terminalLines, type Lines } from "./chat-lines.ts";
+import { ChatSession } from "./chat-session.ts";
+import { runSlash } from "./chat-slash.ts";
+import { exitCodes, reportFailure } from "./failure.ts";
+import { launchFlags, limitsOf, type RunFlags } from "./flags.ts";
+import { counted } from "./show-message.ts";
+
+export interface ChatFlags extends RunFlags {
+  readonly conversation?: string;
+  readonly branch?: string;
+  readonly system?: string;
+  readonly json?: true;
+  readonly quiet?: true;
+}
+
+export async function chat(paths: readonly string[], flags: ChatFlags): Promise<number> {
+  const surroundings = { workingFolder: process.cwd(), environment: process.env };
+  const launched = await launch(launchFlags(flags), surroundings);
+  const isTerminal = process.stdin.isTTY;
+  const lines = isTerminal ? terminalLines(process.stdin, process.stderr) : pipedLines(process.stdin);
+  let session: ChatSession | undefined;
+  const stop = (): void => {
+    if (session?.interrupt() !== true) process.exit(exitCodes.cancelled);
+    process.stderr.write("\nStopping; what was said is kept. Press again to leave.\n");
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  try {
+    session = await open(launched, flags);
+    if (paths.length > 0) await session.attach(paths);
+    return await converse(session, lines, isTerminal);
+  } finally {
+    process.off("SIGINT", stop);
+    process.off("SIGTERM", stop);
+    lines.close();
+    await session?.conversation.close();
+    await launched.engine.close();
+  }
+}
+
+async function open({ engine, models }: Launched, flags: ChatFlags): Promise<ChatSession> {
+  const { costUsd, tokens, calls } = limitsOf(flags);
+  const budget = new Budget({
+    ...(costUsd !== undefined && { costUsd }),
+    ...(tokens !== undefined && { tokens }),
+    ...(calls !== undefined && { calls }),
+  });
+  const id = flags.conversation ?? nameOfFolder(process.cwd());
+  const instructions = flags.system === undefined ? undefined : await readInstructions(flags.system);
+  const opened = engine.conversation(id, {
+    budget,
+    ...(instructions !== undefined && { instructions }),
+    ...(flags.branch !== undefined && { branch: flags.branch }),
+  });
+  const { found, notices, isReader } = await models();
+  // It quotes from one text and can't talk: better no answer than such a one.
+  const conversation = isReader ? opened.with({ model: () => Promise.resolve(undefined) }) : opened;
+  const { json = false, quiet = false } = flags;
+  const session = new ChatSession({ conversation, budget, isAnswered: !isReader, json, quiet });
+  const messages = await countMessages(conversation);
+  const branch = conversation.branchName === "main" ? "" : `, branch ${conversation.branchName}`;
+  session.note(
+    `conversation ${id}${branch}, ${counted(messages, "message")} · model: ${isReader ? "none" : found} · /help`,
+  );
+  if (isReader)
+    session.note(
+      "No language model was found, so messages are kept and found but not answered. unabridged doctor says how to connect one.",
+    );
+  else for (const notice of notices) session.note(notice);
+  return session;
+}
+
+async function countMessages(conversation: OpenConversation): Promise<number> {
+  const branches = await conversation.branches();
+  return branches.find(({ name }) => name === conversation.branchName)?.head.position ?? 0;
+}
+
+async function readInstructions(path: string): Promise<string> {
+  try {
+    return (await readFile(path, "utf8")).trim();
+  } catch (error) {
+    throw new ConfigError("unreadable", `The instructions "${path}" can't be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** One for each folder, so that a talk about a project is found again where the project is. */
+function nameOfFolder(folder: string): string {
+  const path = realpathSync(folder);
+  return `${basename(path) || "root"}-${sha256(path).slice(0, 6)}`;
+}
+
+/** On a terminal a failure is told and the talk goes on; from a pipe it ends there, with its exit code. */
+async function converse(session: ChatSession, lines: Lines, isTerminal: boolean): Promise<number> {
+  const entries = session.view.json && !isTerminal ? jsonEntries(lines) : textEntries(lines, session);
+  for await (const entry of entries) {
+    if (entry === "leave") return exitCodes.cancelled;
+    let code: number = exitCodes.done;
+    try {
+      const done = await carryOut(session, entry);
+      if (done === "quit") return exitCodes.done;
+      code = done;
+    } catch (error) {
+      code =
+        error instanceof DOMException && error.name === "AbortError"
+          ? exitCodes.cancelled
+          : reportFailure(error);
+    }
+    if (code !== exitCodes.done && !isTerminal) return code;
+  }
+  return exitCodes.done;
+}
+
+type Entry = ChatEntry | { readonly type: "message"; readonly message: MessageInput };
+
+async function carryOut(session: ChatSession, entry: Entry): Promise<number | "quit"> {
+  switch (entry.type) {
+    case "text":
+      return session.say(entry.text);
+    case "command":
+      return (await runSlash(session, entry.name, entry.argument)) ?? exitCodes.done;
+    case "message": {
+      const { message } = entry;
+      if (message.role === "user" || message.role === "tool")
+        return session.say(message.content, message.key);
+      const added = await session.conversation.append(message);
+      const { id, branchName } = session.conversation;
+      const messageIds = added.map((one) => one.id);
+      await session.show("", { conversation: id, branch: branchName, status: "kept", messageIds });
+      return exitCodes.done;
+    }
+  }
+}
+
+async function* textEntries(lines: Lines, session: ChatSession): AsyncGenerator<ChatEntry | "leave"> {
+  const reader = new EntryReader();
+  let wasInterrupted = false;
+  for (;;) {
+    const line = await lines.next(reader.isOpen ? "… " : "> ");
+    if (line.type === "end") {
+      const rest = reader.end();
+      if (rest) yield rest;
+      return;
+    }
+    if (line.type === "interrupted") {
+      if (wasInterrupted) return yield "leave";
+      wasInterrupted = true;
+      reader.clear();
+      session.note("Ctrl-C again, or Ctrl-D, to leave");
+      continue;
+    }
+    wasInterrupted = false;
+    const entry = reader.add(line.text);
+    if (entry) yield entry;
+  }
+}
+
+const parts = z.array(z.looseObject({ type: z.string() }));
+const jsonLine = z.union([
+  z.string(),
+  z.strictObject({ command: z.string() }),
+  z.looseObject({
+    role: z.enum(["system", "user", "assistant", "tool"]),
+    content: z.union([z.string(), parts]),
+    key: z.string().optional(),
+  }),
+]);
+
+/** A message a line, as JSON: a text, an object with role and content, or {"command": "/context"}. */
+async function* jsonEntries(lines: Lines): AsyncGenerator<Entry> {
+  for (let number = 1; ; number++) {
+    const line = await lines.next("");
+    if (line.type !== "line") return;
+    if (line.text.trim() === "") continue;
+    const parsed = jsonLine.safeParse(attempt(line.text));
+    if (!parsed.success) throw notMessage(number, line.text);
+    if (typeof parsed.data === "string") yield { type: "text", text: parsed.data };
+    else if ("command" in parsed.data) {
+      const command = commandOf(`/${String(parsed.data.command).replace(/^\//, "")}`);
+      if (!command) throw notMessage(number, line.text);
+      yield command;
+    }
+    // What parts hold is checked where they are kept.
+    else yield { type: "message", message: parsed.data as MessageInput };
+  }
+}
+
+function attempt(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Refused with its line number.
+    return undefined;
+  }
+}
+
+function notMessage(number: number, text: string): ConfigError {
+  return new ConfigError(
+    "invalid_input",
+    `With --json, line ${number} of the input must be a message as JSON, for instance {"role":"user","content":"Hello"} or {"command":"/context"}; it is: ${text.slice(0, 80)}`,
+  );
+}
