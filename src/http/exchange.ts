@@ -1,0 +1,99 @@
+/** One request and its response: headers, events, the end by disconnection. It knows no dialect. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { JsonObject } from "../core/json.ts";
+import type { SseEvent } from "./dialect.ts";
+
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The path, without what follows a question mark. */
+  readonly path: string;
+  /** Of whom; undefined for the person whose machine it is. */
+  tenant: string | undefined;
+  readonly #gone = new AbortController();
+  readonly #stallMs: number;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { stallMs, closing }: { readonly stallMs: number; readonly closing: AbortSignal },
+  ) {
+    this.request = request;
+    this.response = response;
+    this.path = (request.url ?? "/").replace(/[?#].*$/s, "");
+    this.#stallMs = stallMs;
+    const end = (): void => this.#gone.abort(closing.reason);
+    closing.addEventListener("abort", end, { once: true });
+    response.once("close", () => {
+      closing.removeEventListener("abort", end);
+      if (!response.writableFinished)
+        this.#gone.abort(new DOMException("The client has gone.", "AbortError"));
+    });
+  }
+
+  /** Fires when the client has gone, or the server must. */
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** A header that says what only we know. Without effect once the response has begun. */
+  tell(name: string, value: string | number | null | undefined): void {
+    if (value === null || value === undefined || this.response.headersSent) return;
+    this.response.setHeader(`x-unabridged-${name}`, String(value).replace(/[^\x20-\x7e]/g, "?"));
+  }
+
+  json(status: number, body: JsonObject, headers: Readonly<Record<string, string>> = {}): void {
+    if (this.response.destroyed) return;
+    const bytes = Buffer.from(JSON.stringify(body));
+    this.response.writeHead(status, {
+      ...headers,
+      "content-type": "application/json",
+      "content-length": bytes.length,
+    });
+    this.response.end(bytes);
+  }
+
+  /** Trailers carry what is known only at the end. */
+  beginEvents(): void {
+    this.response.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no",
+      trailer: "x-unabridged-cost-usd",
+    });
+    this.response.flushHeaders();
+  }
+
+  send({ event, data }: SseEvent): void {
+    if (this.response.destroyed) return;
+    const text = typeof data === "string" ? data : JSON.stringify(data);
+    this.response.write(event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`);
+  }
+
+  /** A line that clients skip: proxies on the way see that something still comes. */
+  comment(text: string): void {
+    if (!this.response.destroyed) this.response.write(`: ${text.replace(/[\r\n]+/g, " ")}\n\n`);
+  }
+
+  endEvents(costUsd?: number | null): void {
+    if (this.response.destroyed) return;
+    if (costUsd !== undefined && costUsd !== null)
+      this.response.addTrailers({ "x-unabridged-cost-usd": String(costUsd) });
+    this.response.end();
+  }
+
+  /** Waits while the client takes nothing; one that takes nothing for too long is cut off. */
+  async drained(): Promise<void> {
+    const { response } = this;
+    if (!response.writableNeedDrain || response.destroyed) return;
+    await new Promise<void>((resolve) => {
+      const stalled = setTimeout(() => response.destroy(), this.#stallMs);
+      const done = (): void => {
+        clearTimeout(stalled);
+        response.off("drain", done).off("close", done);
+        resolve();
+      };
+      response.on("drain", done).on("close", done);
+    });
+  }
+}

@@ -1,0 +1,151 @@
+/** Hands a request on as it is, credentials aside, and its answer back as it comes. Nothing is read but how it was counted. */
+import { request as send, type Dispatcher } from "undici";
+import { ModelError } from "../core/errors.ts";
+import type { Model } from "../core/model.ts";
+import { costOf, type Usage } from "../core/usage.ts";
+import { providerConnections, type Upstream } from "../setup/service.ts";
+import type { Body } from "./body.ts";
+import type { Dialect } from "./dialect.ts";
+import type { Exchange } from "./exchange.ts";
+import { sniffUsage } from "./sniff-usage.ts";
+
+export interface Passing {
+  readonly upstream: Upstream;
+  readonly dialect: Dialect;
+  readonly model: Model;
+  readonly body: Body;
+  /** @default the dialect's own path */
+  readonly path?: string;
+}
+
+/**
+ * "overflow" where the provider found the request too long and the client was told nothing yet. Throws ModelError
+ * "unreachable", or the signal's reason.
+ */
+export async function passThrough(
+  exchange: Exchange,
+  { upstream, dialect, model, body, path = dialect.path }: Passing,
+): Promise<"answered" | "overflow"> {
+  const { signal, request, response } = exchange;
+  const answer = await reach(`${upstream.baseUrl}${path}`, {
+    method: "POST",
+    headers: headersFor(request.headers, upstream),
+    body: bytesFor(body, upstream),
+    signal,
+    dispatcher: providerConnections(),
+  });
+  if (answer.statusCode >= 400) {
+    const bytes = Buffer.from(await answer.body.arrayBuffer());
+    if (isOverflow(answer.statusCode, bytes)) return "overflow";
+    const headers = headersBack(answer.headers);
+    // Its provider refused the server's key: a client that took it for its own would look in the wrong place.
+    if (answer.statusCode === 401 || answer.statusCode === 403)
+      throw new ModelError("auth", `The provider of ${model.id} refuses the server's key.`);
+    response.writeHead(answer.statusCode, { ...headers, "content-length": bytes.length });
+    response.end(bytes);
+    return "answered";
+  }
+  await relay(exchange, answer, model);
+  return "answered";
+}
+
+async function reach(
+  url: string,
+  options: NonNullable<Parameters<typeof send>[1]>,
+): Promise<Dispatcher.ResponseData<unknown>> {
+  try {
+    return await send(url, options);
+  } catch (error) {
+    const { signal } = options;
+    if (signal instanceof AbortSignal) signal.throwIfAborted();
+    throw new ModelError("unreachable", `The provider at ${new URL(url).host} can't be reached.`, {
+      cause: error,
+    });
+  }
+}
+
+async function relay(
+  exchange: Exchange,
+  answer: Dispatcher.ResponseData<unknown>,
+  model: Model,
+): Promise<void> {
+  const { response, signal } = exchange;
+  const headers = headersBack(answer.headers);
+  const isStream = String(headers["content-type"] ?? "").startsWith("text/event-stream");
+  if (!isStream) {
+    const bytes = Buffer.from(await answer.body.arrayBuffer());
+    exchange.tell("cost-usd", costIn(sniffUsage(bytes), model));
+    response.writeHead(answer.statusCode, { ...headers, "content-length": bytes.length });
+    response.end(bytes);
+    return;
+  }
+  response.writeHead(answer.statusCode, { ...headers, trailer: "x-unabridged-cost-usd" });
+  response.flushHeaders();
+  let end: Buffer = Buffer.alloc(0);
+  try {
+    for await (const chunk of answer.body) {
+      const piece: Buffer = chunk;
+      response.write(piece);
+      end = piece.length >= keptEnd ? piece : Buffer.concat([end.subarray(-keptEnd), piece]);
+      if (response.writableNeedDrain) await exchange.drained();
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    // The answer broke off after it had begun: so does ours, and the client sees that it is no end.
+    response.destroy(error instanceof Error ? error : undefined);
+    return;
+  }
+  exchange.endEvents(costIn(sniffUsage(end), model));
+}
+
+/** The last events, which hold the counts. */
+const keptEnd = 8 * 1024;
+
+function costIn(usage: Usage | undefined, model: Model): number | undefined {
+  return usage && costOf(usage, model.price);
+}
+
+/** What concerns one connection only, or whose credentials these are. */
+const notForwarded: ReadonlySet<string> = new Set([
+  ...["host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"],
+  ...["authorization", "x-api-key", "api-key", "cookie", "content-length", "accept-encoding"],
+  ...["proxy-authorization", "proxy-connection", "forwarded", "via", "origin", "referer"],
+]);
+
+function headersFor(
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+  upstream: Upstream,
+): Record<string, string> {
+  const forwarded: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || notForwarded.has(name) || name.startsWith("x-forwarded-")) continue;
+    forwarded[name] = typeof value === "string" ? value : value.join(", ");
+  }
+  return { ...forwarded, "accept-encoding": "identity", ...upstream.headers };
+}
+
+const notReturned: ReadonlySet<string> = new Set([
+  ...["connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "trailer"],
+  ...["set-cookie", "alt-svc", "strict-transport-security", "server", "via"],
+]);
+
+function headersBack(headers: Dispatcher.ResponseData["headers"]): Record<string, string | string[]> {
+  const back: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined && !notReturned.has(name) && !name.startsWith("access-control-"))
+      back[name] = value;
+  return back;
+}
+
+/** Another name of the model is the one thing that is ever changed. */
+function bytesFor({ bytes, json }: Body, { modelId }: Upstream): Buffer {
+  return json["model"] === modelId ? bytes : Buffer.from(JSON.stringify({ ...json, model: modelId }));
+}
+
+function isOverflow(status: number, bytes: Buffer): boolean {
+  if (status !== 400 && status !== 413 && status !== 422) return false;
+  const text = bytes.subarray(0, 4096).toString("utf8");
+  return /context.{0,20}(length|window)|too (long|many tokens)|maximum.{0,30}tokens|exceed.{0,40}(context|tokens)/i.test(
+    text,
+  );
+}
