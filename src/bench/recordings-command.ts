@@ -60,9 +60,9 @@ export async function replayCommand(
   flags: { mode: CassetteMode; sandbox: "wasm" | "native" },
 ): Promise<number> {
   const recorded = readOwnTrace(resolve(trace));
-  const { model, divergences, unused } = cassette(recorded, flags.mode);
+  const { model, subModel, divergences, unused } = cassette(recorded, flags.mode);
   const home = await mkdtemp(join(tmpdir(), "unabridged-replay-"));
-  const parts = new BuiltInParts({ model, modelsByDepth: [model], home, sandbox: flags.sandbox });
+  const parts = new BuiltInParts({ model, subModel, modelsByDepth: [model], home, sandbox: flags.sandbox });
   const engine = new Engine(parts, { limits: { depth: Math.min(8, recorded.depth) } });
   try {
     const { answer } = await engine

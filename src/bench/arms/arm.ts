@@ -31,6 +31,8 @@ export interface Setting {
 export interface Outcome {
   readonly status: "answered" | "partial" | "overflow";
   readonly answer: string;
+  /** The limit that cut it short, for instance "cost". */
+  readonly limit?: string;
 }
 
 export const windowOf = (model: Model): number => model.contextWindow ?? 128_000;

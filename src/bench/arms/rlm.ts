@@ -20,9 +20,13 @@ export function rlm(depth: number): Arm {
       // The iteration throws the same failure; whichever is awaited first must not leave the other unhandled.
       result.catch(() => {});
       for await (const event of run) watch(event);
-      const { status, answer } = await result;
+      const { status, answer, limit } = await result;
       signal.throwIfAborted();
-      return { status: status === "answered" ? "answered" : "partial", answer };
+      return {
+        status: status === "answered" ? "answered" : "partial",
+        answer,
+        ...(limit && { limit: limit.code }),
+      };
     },
   };
 }

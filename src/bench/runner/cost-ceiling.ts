@@ -6,8 +6,10 @@ export class CostCeiling {
   #spentUsd = 0;
   readonly #byArm = new Map<string, { tasks: number; usd: number }>();
 
-  constructor(maxUsd: number | undefined, done: readonly Artifact[]) {
+  /** @param unfinishedUsd spent on tasks that were not done */
+  constructor(maxUsd: number | undefined, done: readonly Artifact[], unfinishedUsd: number) {
     this.#maxUsd = maxUsd;
+    this.#spentUsd = unfinishedUsd;
     for (const artifact of done) this.add(artifact);
   }
 

@@ -42,7 +42,11 @@ export type RunEnd = "done" | "capped" | "interrupted";
 /** Tasks of one world follow each other, so that its engine and interpreter are warm, as they are in use. */
 export async function runBench(bench: BenchRun): Promise<RunEnd> {
   const artifacts = new ArtifactFolder(bench.folder);
-  const ceiling = new CostCeiling(bench.maxCostUsd, await artifacts.readAll());
+  const ceiling = new CostCeiling(
+    bench.maxCostUsd,
+    await artifacts.readAll(),
+    await artifacts.unfinishedUsd(),
+  );
   for (const [worldName, tasks] of Map.groupBy(bench.dataset.tasks, ({ world }) => world)) {
     const open = jobsOf(bench, tasks).filter(({ arm, task, rep }) => !artifacts.has(arm.name, task, rep));
     if (open.length === 0) continue;
@@ -55,7 +59,15 @@ export async function runBench(bench: BenchRun): Promise<RunEnd> {
         return "capped";
       }
       const artifact = await runOne(bench, world, job, allowance);
-      if (artifact === undefined) return "interrupted";
+      if (typeof artifact === "number") {
+        // What it spent counts, though it is not done.
+        await artifacts.writeUnfinished(job.arm.name, artifact);
+        if (bench.signal.aborted) return "interrupted";
+        bench.tell(
+          `The ceiling of $${bench.maxCostUsd} was reached in ${job.arm.name} ${job.task.id}: it is not counted.`,
+        );
+        return "capped";
+      }
       await artifacts.write(artifact);
       ceiling.add(artifact);
       bench.tell(lineFor(artifact));
@@ -76,13 +88,13 @@ function jobsOf({ arms, reps }: BenchRun, tasks: readonly Task[]): Job[] {
   );
 }
 
-/** Undefined where it was interrupted: then nothing is written, and a resumed run does it again. */
+/** What it spent in US dollars where it was interrupted or hit the run's own ceiling: a resumed run does it again. */
 async function runOne(
   bench: BenchRun,
   world: World,
   { arm, task, rep }: Job,
   allowance: number | undefined,
-): Promise<Artifact | undefined> {
+): Promise<Artifact | number> {
   const meter = new Meter();
   const trace = bench.traces ? await openTrace(bench.folder, `${arm.name}--${task.id}--${rep}`) : undefined;
   const watch = (event: TraceEvent): void => {
@@ -100,7 +112,7 @@ async function runOne(
   try {
     outcome = await arm.run(task, setting);
   } catch (error) {
-    if (bench.signal.aborted) return undefined;
+    if (bench.signal.aborted) return meter.costUsd ?? 0;
     const problem = errorOf(error);
     outcome =
       problem.code === "context_overflow"
@@ -111,6 +123,10 @@ async function runOne(
   }
   const wallMs = Math.round(performance.now() - startedAt);
   const peakRssMb = memory.stop();
+  const isOurCeiling =
+    allowance !== undefined && (bench.limits.costUsd === undefined || allowance < bench.limits.costUsd);
+  const limit = "limit" in outcome ? outcome.limit : "error" in outcome ? outcome.error.code : undefined;
+  if (isOurCeiling && limit === "cost") return meter.costUsd ?? 0;
   return {
     v: 1,
     level: bench.level,

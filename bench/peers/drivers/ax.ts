@@ -1,0 +1,43 @@
+/** Drives AxAgent of @ax-llm/ax from npm: a distiller that runs code, then a responder. */
+import { drive, type Peer } from "./harness.ts";
+
+interface Ax {
+  ai(options: object): unknown;
+  agent(
+    signature: string,
+    options: object,
+  ): { forward(ai: unknown, values: object): Promise<{ answer?: unknown }> };
+}
+
+const name: string = "@ax-llm/ax";
+const { ai, agent } = (await import(name)) as Ax;
+const llm = ai({
+  name: "openai",
+  apiKey: "x",
+  apiURL: process.env["PEERS_BASE"],
+  config: { model: "gpt-4o-mini", stream: false },
+});
+const one = agent("context:string, query:string -> answer:string", {
+  contextFields: ["context"],
+  maxSubAgentCalls: 10_000,
+  maxTurns: 12,
+});
+
+const peer: Peer = {
+  language: "js",
+  takesPaths: false,
+  run: async (query, context) => String((await one.forward(llm, { context, query })).answer),
+  step: (code) => `Javascript Code: ${code}; console.log("done")`,
+  // The responder writes the answer from evidence, so what a cell computed is told by a second reply that repeats it.
+  finish: (expression, before = "") => [
+    `Javascript Code: ${before};\nawait respond("Answer with the evidence", { value: ${expression} })`,
+    "Answer: @evidence",
+  ],
+  fan: (n) => ({
+    before: `var answers = await llmQuery(Array.from({ length: ${n} }, (_, i) => ({ query: "SUB " + i, context: "x" })))`,
+    expression: 'String(answers.filter((a) => String(a).includes("yes")).length)',
+  }),
+  scan: { expression: "String((inputs.context.match(/ERR-\\d{5}/g) ?? []).length)" },
+};
+
+await drive(peer);
