@@ -84,6 +84,25 @@ test("a match deep in a long message is shown in its middle, and a search that f
   );
 });
 
+test("what an earlier look-up quoted is not found beside what it quotes", async () => {
+  const call = { toolCallId: "1", toolName: "recall_grep" };
+  const recall = await recallOver([
+    { role: "user", content: "The key is needle-4711." },
+    { role: "assistant", content: [{ type: "tool-call", ...call, input: { pattern: "needle-4711" } }] },
+    {
+      role: "tool",
+      content: [{ type: "tool-result", ...call, output: "[1] user: The key is needle-4711." }],
+    },
+    { role: "assistant", content: "It is needle-4711." },
+    { role: "user", content: "Again?" },
+  ]);
+  const found = await recall.grep({ pattern: "needle-4711" });
+  assert.deepEqual(
+    [...found.matchAll(/^\[(\d+)\]/gm)].map(([, position]) => position),
+    ["4", "1"],
+  );
+});
+
 test("places are numbers, ranges, message ids and labels; anything else is told what there is", async () => {
   const recall = await recallOver([
     { role: "user", content: "one" },

@@ -1,6 +1,6 @@
 /** Looks into what is not shown: words, labels, messages. Texts for a model to read, each of bounded length; only this branch. */
 import type { BranchRef, StoredMessage, SummaryNode } from "../core/conversation.ts";
-import type { ConversationStore, SearchPage, SearchQuery } from "../core/conversation-store.ts";
+import type { ConversationStore, SearchHit, SearchPage, SearchQuery } from "../core/conversation-store.ts";
 import { textOfMessage } from "../core/message.ts";
 import { estimateTokens } from "../core/tokens.ts";
 import { beginning } from "./excerpt.ts";
@@ -59,9 +59,12 @@ export class Recall {
     });
   }
 
-  /** The same for a model: one line for each message, its number first. Its own turn, which it sees, is left out. */
+  /**
+   * The same for a model: one line for each message, its number first. Its own turn, which it sees, is left out, and so is
+   * what earlier look-ups quoted: the message they quote is there itself.
+   */
   async grep(input: GrepInput, signal?: AbortSignal): Promise<string> {
-    const page = await this.search({ ...input, before: this.#latestQuestion() }, signal);
+    const page = await this.#searchWhatWasSaid({ ...input, before: this.#latestQuestion() }, signal);
     const { mode = "text", pattern } = input;
     const where = input.in === undefined ? "" : ` within ${input.in}`;
     if (page.hits.length === 0) return notFound(mode, pattern, where, page);
@@ -75,6 +78,32 @@ export class Recall {
     const count = page.hits.length === 1 ? "One message" : `${page.hits.length} messages`;
     const order = mode === "words" ? "the best first" : "the newest first";
     return `${count} with "${pattern}"${where}, ${order}:\n${lines.join("\n")}\n${more}`;
+  }
+
+  async #searchWhatWasSaid(
+    input: GrepInput & { readonly before: number | undefined },
+    signal?: AbortSignal,
+  ): Promise<SearchPage> {
+    const page = await this.search(input, signal);
+    const hits = [];
+    for (const hit of page.hits) if (!(await this.#isLookUp(hit))) hits.push(hit);
+    if (hits.length > 0 || page.next === undefined) return { ...page, hits };
+    return this.#searchWhatWasSaid({ ...input, cursor: page.next }, signal);
+  }
+
+  async #isLookUp({ role, position }: SearchHit): Promise<boolean> {
+    if (role !== "tool" && role !== "assistant") return false;
+    const { store, ref } = this.#parts;
+    for await (const { message } of store.messages.read(ref, { first: position, last: position }))
+      return (
+        message.role !== "system" &&
+        message.content.every((part) =>
+          part.type === "tool-call" || part.type === "tool-result"
+            ? quotingTools.has(part.toolName)
+            : part.type === "reasoning",
+        )
+      );
+    return false;
   }
 
   /** The last message before the turn under way: what that says needn't be looked up. */
@@ -195,6 +224,8 @@ export class Recall {
 }
 
 const mostDescribed = 40;
+/** These say nothing that the messages behind them don't; what a clone answers is new. */
+const quotingTools: ReadonlySet<string> = new Set(["recall_grep", "recall_describe", "recall_expand"]);
 
 function queryOf({ pattern, mode = "text", matchCase = false }: GrepInput): SearchQuery {
   if (mode === "words") return { type: "words", text: pattern };
