@@ -15,6 +15,8 @@ export function recordOperators(model: Model, newJobs: () => JobStore): RecordOp
         scope: { ...scope, signal: AbortSignal.any([scope.signal, signal]) },
         items: prompts.map((item) => ({ type: "item" as const, item })),
         ...(schema && { output: schema }),
+        // A run that is resumed runs the cell again, with none of these jobs left.
+        keepsAnswers: true,
       });
       // The amounts are filled in by who knows the limit as it was set.
       const limit =

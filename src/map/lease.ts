@@ -19,14 +19,14 @@ export class Lease {
   isOver = false;
   readonly #underWay = new Set<AbortController>();
 
-  constructor(claim: ClaimAnswer & { type: "units" }, scope: RunScope) {
+  constructor(claim: ClaimAnswer & { type: "units" }, scope: RunScope, keepsAnswers: boolean) {
     this.id = claim.lease;
     this.grantUsd = claim.grantUsd;
     this.remaining = claim.units.length;
     this.budget = scope.budget.child(claim.grantUsd === undefined ? {} : { costUsd: claim.grantUsd });
     // The job's own state is what is resumed from: an answer cache beside it would only write everything twice.
-    const tree = { ...scope.tree, answers: undefined, accounted: new Set<string>() };
-    this.scope = { ...scope, budget: this.budget, tree };
+    const withoutAnswers = { ...scope.tree, answers: undefined, accounted: new Set<string>() };
+    this.scope = { ...scope, budget: this.budget, tree: keepsAnswers ? scope.tree : withoutAnswers };
   }
 
   /** Begins one item or batch: a signal of its own, so that a million items don't pile up listeners on one. */

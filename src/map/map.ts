@@ -46,6 +46,8 @@ export interface MapProblem {
   readonly takesPart?: boolean;
   /** How long a dead process's items wait for another one. @default 30000 */
   readonly leaseMs?: number;
+  /** Keep the answers of single calls with the run: where the run outlives the job. @default false */
+  readonly keepsAnswers?: boolean;
 }
 
 export interface MapResult {
@@ -148,10 +150,10 @@ async function workOrWait(
   isComplete: () => boolean,
   writer: Writer,
 ): Promise<WorkEnd> {
-  const { jobs, scope, takesPart = true, leaseMs } = problem;
+  const { jobs, scope, takesPart = true, leaseMs, keepsAnswers = false } = problem;
   if (!takesPart) return waitForOthers(problem, job, isComplete, writer);
   return work({
-    ...{ jobs, jobId: job.id, scope, asking, isComplete },
+    ...{ jobs, jobId: job.id, scope, asking, isComplete, keepsAnswers },
     lanes: problem.lanes ?? scope.tree.limiter.concurrency,
     onSettled: () => writer.wake(),
     ...(leaseMs === undefined ? {} : { leaseMs }),

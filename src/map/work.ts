@@ -25,6 +25,8 @@ export interface Work {
   readonly isComplete: () => boolean | Promise<boolean>;
   /** How long a dead worker's units wait for another one. @default 30000 */
   readonly leaseMs?: number;
+  /** Keep the answers of single calls with the run: where the run outlives the job. @default false */
+  readonly keepsAnswers?: boolean;
   /** Called after each commit. */
   readonly onSettled?: () => void;
 }
@@ -161,7 +163,7 @@ class Shift {
   }
 
   #hold(answer: ClaimAnswer & { type: "units" }, scope: RunScope): void {
-    const lease = new Lease(answer, scope);
+    const lease = new Lease(answer, scope, this.#work.keepsAnswers ?? false);
     this.#leases.add(lease);
     this.#isDry = false;
     // One by one: spreading thousands of arguments overflows the stack.
