@@ -1,6 +1,8 @@
 /** Who may come in. Keys are known by their hashes alone; which one was presented can't be told from the time it takes. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { join } from "node:path";
 import { ConfigError } from "../core/errors.ts";
+import { sha256 } from "../core/json.ts";
 
 /** "sha256:" and 64 hex digits. */
 export type KeyHash = `sha256:${string}`;
@@ -51,4 +53,9 @@ export class KeyRing {
     for (const hash of this.#hashes) if (timingSafeEqual(hash, presented)) found = hash;
     return found && `key ${found.toString("hex")}`;
   }
+}
+
+/** Where a tenant's data is. Its name may be anything; its folder tells nothing of it. */
+export function tenantHome(home: string, tenant: string): string {
+  return join(home, "tenants", sha256(`tenant ${tenant}`).slice(0, 24));
 }
