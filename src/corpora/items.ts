@@ -25,6 +25,8 @@ export interface ItemOptions {
   readonly cwd?: string | undefined;
   /** What "-" is read from. @default process.stdin */
   readonly stdin?: Readable | undefined;
+  /** What "-" is called in items and messages. @default "-" */
+  readonly name?: string | undefined;
 }
 
 /**
@@ -33,9 +35,9 @@ export interface ItemOptions {
  * `{ path, text }`, pieces have `part` and `line` too. Throws ConfigError where there is nothing to read.
  */
 export async function* openItems(input: string, options: ItemOptions): AsyncGenerator<InputEntry> {
-  const { signal, cwd = process.cwd() } = options;
+  const { signal, cwd = process.cwd(), name = "-" } = options;
   if (input === "-") {
-    yield* entriesIn("-", options.stdin ?? process.stdin, options.format ?? "jsonl", options);
+    yield* entriesIn(name, options.stdin ?? process.stdin, options.format ?? "jsonl", options);
     return;
   }
   const files = await discoverFiles([input], { signal, cwd, gitignore: true });

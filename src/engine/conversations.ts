@@ -1,6 +1,7 @@
 /** Conversations as the engine opens them: its models, its limits, its store, and `ask` for questions over long histories. */
 import { Budget } from "../core/budget.ts";
 import type { DocumentInput } from "../core/context.ts";
+import { ConfigError } from "../core/errors.ts";
 import { CallLimiter } from "../core/limiter.ts";
 import { emitter } from "../core/scope.ts";
 import { TokenCalibration } from "../core/tokens.ts";
@@ -15,6 +16,7 @@ import {
 import { ask, divide } from "../rlm/index.ts";
 import { castOf } from "./cast.ts";
 import { Clock } from "./clock.ts";
+import { mapTool } from "./conversation-map.ts";
 import { checkLimits, type CheckedLimits, type RunLimits } from "./limits.ts";
 import type { EngineParts } from "./parts.ts";
 
@@ -25,6 +27,11 @@ export interface ConversationRequest {
   readonly branch?: string;
   /** Tools of every request. One without `run` ends the turn, and the caller sends its result. */
   readonly tools?: readonly ConversationTool[];
+  /**
+   * Offer the model the tool `map`: the same asked of every record of a file or result, or of every message. Rows are kept
+   * as a job, apart from the conversation, where erasing the conversation doesn't reach them. @default false
+   */
+  readonly map?: boolean;
   /** Limits of each `send`, before the engine's own. */
   readonly limits?: RunLimits;
   readonly settings?: Partial<ConversationSettings>;
@@ -42,7 +49,8 @@ export function conversationOf(
 ): OpenConversation {
   const limits = checkLimits({ ...engineLimits, ...request.limits });
   const calibration = new TokenCalibration();
-  const { instructions, branch, tools, settings, budget } = request;
+  const { instructions, branch, settings, budget } = request;
+  const tools = toolsOf(parts, id, request);
   return openConversation(id, {
     store: () => parts.conversations(),
     model: async () => (await parts.models()).model,
@@ -51,9 +59,23 @@ export function conversationOf(
     ask: askHistory(parts, limits),
     ...(instructions !== undefined && { instructions }),
     ...(branch !== undefined && { branch }),
-    ...(tools && { tools }),
+    tools,
     ...(settings && { settings }),
   });
+}
+
+function toolsOf(
+  parts: EngineParts,
+  id: string,
+  { tools = [], map = false }: ConversationRequest,
+): readonly ConversationTool[] {
+  if (!map) return tools;
+  const own = mapTool(parts, id);
+  if (tools.every(({ name }) => name !== own.name)) return [...tools, own];
+  throw new ConfigError(
+    "invalid_option",
+    `There is a tool "${own.name}" already. Give it another name, or leave "map" out.`,
+  );
 }
 
 /** Each run of a conversation has the limits to itself; how many calls are in flight is shared by all of them. */

@@ -1,4 +1,5 @@
 /** What the engine is made of. `setup` fills it with the built-in adapters; a caller may put in his own. */
+import type { Readable } from "node:stream";
 import type { ContextInput, DocumentInput } from "../core/context.ts";
 import type { ConversationStore } from "../core/conversation-store.ts";
 import type { InputEntry, JobStore } from "../core/job-store.ts";
@@ -19,10 +20,7 @@ export interface EngineParts {
   scratchJobs(): JobStore;
   /** Ends what was made of these. */
   close(): Promise<void>;
-  openItems(
-    items: ItemsInput,
-    options: { readonly signal: AbortSignal; readonly cwd: string },
-  ): AsyncIterable<InputEntry>;
+  openItems(items: ItemsInput, options: OpenItemsOptions): AsyncIterable<InputEntry>;
   openCorpus(input: ContextInput, options: OpenOptions): Promise<Corpus>;
   sliceCorpus(from: Corpus, parts: readonly (Span | DocumentInput)[], options: SliceOptions): Promise<Corpus>;
 }
@@ -46,6 +44,16 @@ export interface ItemsInput {
   readonly split?: "file" | "lines" | "paragraphs" | "tokens" | "symbols";
   /** The size of a piece where texts are split by tokens. @default 1000 */
   readonly pieceTokens?: number;
+}
+
+export interface OpenItemsOptions {
+  readonly signal: AbortSignal;
+  /** What paths are relative to. */
+  readonly cwd: string;
+  /** What the input "-" is. @default standard input */
+  readonly stdin?: Readable;
+  /** What "-" is called in items and messages. @default "-" */
+  readonly name?: string;
 }
 
 export interface OpenOptions {

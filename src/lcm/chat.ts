@@ -177,6 +177,7 @@ async function converse(
         { ...message, ...(metadata && { metadata }), ...(verbatim !== undefined && { verbatim }) },
       ]);
     },
+    messages: (place) => recall.messages(place),
     recall: (name, given) =>
       callRecallTool(name, given, recall, {
         signal: scope.signal,

@@ -7,6 +7,7 @@ export type { Client } from "./client.ts";
 export type { ContextReport } from "./context-report.ts";
 export { openConversation, type OpenConversation } from "./conversation.ts";
 export { explore, type ContentKind, type Exploration } from "./explore.ts";
+export { largeText } from "./handle.ts";
 export type { MessageInput } from "./input.ts";
 export type { SwapReason } from "./plan.ts";
 export { isRecallTool, recallTools } from "./recall-tools.ts";
@@ -21,5 +22,6 @@ export {
   type Lazy,
   type NewScope,
   type ScopeRequest,
+  type ToolSurroundings,
 } from "./surroundings.ts";
 export { fingerprint } from "./visible.ts";

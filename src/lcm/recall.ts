@@ -152,11 +152,11 @@ export class Recall {
     return this.#page(place, options.from, tokens);
   }
 
-  /** Everything behind a label or in a range, byte for byte as it was stored. */
-  async *messages(id: string): AsyncGenerator<StoredMessage> {
+  /** Everything behind a label or in a range, byte for byte as it was stored. @default all of the branch */
+  async *messages(id?: string): AsyncGenerator<StoredMessage> {
     const { store, ref } = this.#parts;
-    const { first, last } = await findPlace(id, store, ref);
-    yield* store.messages.read(ref, { first, last });
+    const place = id === undefined ? undefined : await findPlace(id, store, ref);
+    yield* store.messages.read(ref, place && { first: place.first, last: place.last });
   }
 
   /** Tokens that a place takes when it is read in full, by estimate. */

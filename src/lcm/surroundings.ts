@@ -1,5 +1,6 @@
 /** What a conversation is given to live on: its store, its models, and who makes the scopes of its runs. */
 import { Budget, type Limits } from "../core/budget.ts";
+import type { StoredMessage } from "../core/conversation.ts";
 import type { ConversationStore } from "../core/conversation-store.ts";
 import { BudgetError } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
@@ -63,7 +64,20 @@ export const defaultConversationSettings: ConversationSettings = {
 
 /** A tool of the caller's. Without `run`, its call ends the turn and the caller sends the result. */
 export interface ConversationTool extends ToolDefinition {
-  run?(input: Json, options: { readonly signal: AbortSignal; readonly toolCallId: string }): Promise<Json>;
+  run?(input: Json, surroundings: ToolSurroundings): Promise<Json>;
+}
+
+/** What a tool that is carried out may draw on. */
+export interface ToolSurroundings {
+  readonly signal: AbortSignal;
+  readonly toolCallId: string;
+  /** The turn that it is part of: model calls made in this scope are on its account. */
+  readonly scope: RunScope;
+  /**
+   * Messages of this branch, oldest first: a number, a range such as "3-40", or what is behind a label. Throws ConfigError
+   * "not_found". @default all
+   */
+  messages(place?: string): AsyncIterable<StoredMessage>;
 }
 
 export type NewScope = (request: ScopeRequest) => RunScope | Promise<RunScope>;

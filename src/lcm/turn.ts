@@ -7,7 +7,7 @@ import type { Model, ModelReply } from "../core/model.ts";
 import type { RunScope } from "../core/scope.ts";
 import type { Settled } from "./compact.ts";
 import { isRecallTool } from "./recall-tools.ts";
-import type { ConversationTool } from "./surroundings.ts";
+import type { ConversationTool, ToolSurroundings } from "./surroundings.ts";
 
 export interface TurnParts {
   readonly scope: RunScope;
@@ -24,6 +24,8 @@ export interface TurnParts {
   /** Resolves once the message is kept. */
   keep(message: Message, verbatim?: string): Promise<void>;
   recall(name: string, input: Json): Promise<{ readonly output: string; readonly isError: boolean }>;
+  /** For tools that read in the conversation themselves. */
+  messages: ToolSurroundings["messages"];
 }
 
 export interface TurnEnd {
@@ -132,13 +134,14 @@ async function carryOut(call: ToolCallPart, parts: TurnParts): Promise<ToolResul
 
 async function result(
   { toolCallId, toolName, input }: ToolCallPart,
-  { scope, tools, recall }: TurnParts,
+  { scope, tools, recall, messages }: TurnParts,
 ): Promise<{ output: Json; isError: boolean }> {
   const { signal } = scope;
   const tool = tools.find(({ name }) => name === toolName);
   try {
     if (!tool?.run) return await recall(toolName, input);
-    return { output: (await tool.run(input, { signal, toolCallId })) ?? null, isError: false };
+    const output = (await tool.run(input, { signal, toolCallId, scope, messages })) ?? null;
+    return { output, isError: false };
   } catch (error) {
     signal.throwIfAborted();
     // A tool that fails is the model's business: it reads why and decides.
