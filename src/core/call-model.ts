@@ -210,10 +210,10 @@ async function callWithRetries(call: Call, request: ModelRequest): Promise<Model
 async function callOnce(call: Call, request: ModelRequest): Promise<ModelReply> {
   const { scope, model, options, signal, callId } = call;
   const slot = await scope.tree.limiter.acquire(model.endpoint, signal);
-  const silence = new SilenceTimer(scope.tree.callTimeoutMs, model.id);
+  const silence = new SilenceTimer(scope.tree.callTimeoutMs, model.id, signal);
   try {
     const reply = await model.generate(request, {
-      signal: AbortSignal.any([signal, silence.signal]),
+      signal: silence.signal,
       ...(options.cache && { cache: options.cache }),
       ...(options.stream && {
         onDelta: ({ type, text }) => {
@@ -248,12 +248,20 @@ function settleFailure(reservation: Reservation, error: unknown): void {
   reservation.settle({ type: "failed", sent: !refused });
 }
 
-/** A deadline that streamed pieces push back: a call is given up for silence, not for length. */
+/**
+ * A deadline that streamed pieces push back: a call is given up for silence, not for length. Its signal is the caller's too;
+ * joined by hand, because `AbortSignal.any` takes 9 µs where this takes 1, for each of thousands of calls.
+ */
 class SilenceTimer {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
+  readonly #caller: AbortSignal;
+  readonly #endWithCaller = (): void => this.#controller.abort(this.#caller.reason);
 
-  constructor(timeoutMs: number, modelId: string) {
+  constructor(timeoutMs: number, modelId: string, caller: AbortSignal) {
+    this.#caller = caller;
+    if (caller.aborted) this.#endWithCaller();
+    caller.addEventListener("abort", this.#endWithCaller, { once: true });
     this.#timer = setTimeout(() => {
       const seconds = timeoutMs / 1000;
       const message = `${modelId} gave no answer within ${seconds} s. Allow more with --call-timeout, or ask for less in one call.`;
@@ -271,6 +279,7 @@ class SilenceTimer {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#caller.removeEventListener("abort", this.#endWithCaller);
   }
 }
 

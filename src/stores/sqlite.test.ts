@@ -44,7 +44,7 @@ test("a trace keeps a message once, however many requests repeat it", async () =
   await store.runs.create({ id: runId, at: 1, query: "?", recipe: {}, fingerprint: "" });
   const messages = Array.from({ length: 50 }, (_, turn) => ({
     role: "user" as const,
-    content: [{ type: "text" as const, text: `turn ${turn}: ${Math.random()} `.repeat(40) }],
+    content: [{ type: "text" as const, text: `turn ${turn}: a sentence that is long enough. `.repeat(40) }],
   }));
   const events = messages.map((_, turn) => started(turn + 1, { messages: messages.slice(0, turn + 1) }));
   await store.runs.append(runId, events);
