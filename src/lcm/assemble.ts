@@ -1,7 +1,7 @@
 /** Puts the next request together. Pure: the same entries give the same bytes, whoever asks and whenever. */
 import type { SummaryContent } from "../core/conversation.ts";
 import type { SummaryId } from "../core/ids.ts";
-import { system, textOfMessage, type Message } from "../core/message.ts";
+import { system, textOfMessage, type Message, type UserPart } from "../core/message.ts";
 import type { CacheBreakpoint, ModelRequest, ToolDefinition } from "../core/model.ts";
 import { hidesAnything, type Entry } from "./entries.ts";
 import { labelsPreamble, stubMessages } from "./fence.ts";
@@ -138,8 +138,18 @@ function itemsOfNode(
 }
 
 function preview(message: Message): string {
-  const text = textOfMessage(message).slice(0, 400).replace(/\s+/g, " ").trim();
+  const text = textOfMessage(withNames(message)).slice(0, 400).replace(/\s+/g, " ").trim();
   return text.length <= 80 ? text : `${text.slice(0, 80).toWellFormed()}…`;
+}
+
+/** Who looks on knows a file by its name. */
+function withNames(message: Message): Message {
+  if (message.role !== "user") return message;
+  const content = message.content.map((part): UserPart => {
+    if (part.type !== "file" || part.filename === undefined) return part;
+    return { type: "text", text: `[${part.filename}, ${part.mediaType}]` };
+  });
+  return { ...message, content };
 }
 
 /** Lengths of beginnings that later requests share. */

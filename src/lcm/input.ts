@@ -47,7 +47,7 @@ export function toMessage(input: MessageInput): Message {
       return { role: "assistant", content: parts(input.content, input.role), ...opaque };
     case "tool":
       if (!Array.isArray(input.content)) throw notContent(input.role, "a list of results");
-      return { role: "tool", content: input.content, ...opaque };
+      return { role: "tool", content: checked(input.content, input.role), ...opaque };
     default: {
       const { role } = input as { readonly role: unknown };
       throw new ConfigError(
@@ -58,13 +58,54 @@ export function toMessage(input: MessageInput): Message {
   }
 }
 
-function parts<Part>(
+function parts<Part extends AnyPart>(
   content: string | readonly Part[],
-  role: string,
+  role: keyof typeof partsOf,
 ): readonly (Part | { readonly type: "text"; readonly text: string })[] {
   if (typeof content === "string") return [{ type: "text", text: content }];
   if (!Array.isArray(content)) throw notContent(role, "a text or a list of parts");
-  return content;
+  return checked(content, role);
+}
+
+type AnyPart = UserPart | AssistantPart | ToolResultPart;
+
+const partsOf = {
+  user: ["text", "file"],
+  assistant: ["text", "reasoning", "tool-call", "file"],
+  tool: ["tool-result"],
+} as const satisfies Record<string, readonly AnyPart["type"][]>;
+
+/** Members that are texts, and members that only must be there. */
+const membersOf = {
+  text: { texts: ["text"], values: [] },
+  reasoning: { texts: ["text"], values: [] },
+  file: { texts: ["mediaType", "data"], values: [] },
+  "tool-call": { texts: ["toolCallId", "toolName"], values: ["input"] },
+  "tool-result": { texts: ["toolCallId", "toolName"], values: ["output"] },
+} as const satisfies Record<AnyPart["type"], object>;
+
+/** What is kept stays for ever: a part that no request can hold would spoil all of them. */
+function checked<Part extends AnyPart>(list: readonly Part[], role: keyof typeof partsOf): readonly Part[] {
+  const allowed: readonly string[] = partsOf[role];
+  for (const [index, part] of list.entries()) {
+    const given: Readonly<Record<string, unknown>> = { ...part };
+    const where = (): string => `part ${index + 1} of a message of role "${role}"`;
+    if (!allowed.includes(String(given["type"])))
+      throw new ConfigError(
+        "invalid_input",
+        `Expected the type of ${where()} to be ${allowed.join(", ")}, got ${JSON.stringify(given["type"])}.`,
+      );
+    const { texts, values } = membersOf[part.type];
+    const missing =
+      texts.find((name) => typeof given[name] !== "string") ??
+      values.find((name) => given[name] === undefined);
+    if (missing !== undefined)
+      throw new ConfigError(
+        "invalid_input",
+        `Expected ${where()}, of type "${part.type}", to have ${missing === "input" || missing === "output" ? "a value" : "a text"} "${missing}".`,
+      );
+  }
+  return list;
 }
 
 function notContent(role: string, wanted: string): ConfigError {
