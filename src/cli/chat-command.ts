@@ -2,13 +2,13 @@
 import { realpathSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { z } from "zod";
 import { Budget } from "../core/budget.ts";
 import { ConfigError, messageOf } from "../core/errors.ts";
 import { sha256 } from "../core/json.ts";
-import type { MessageInput, OpenConversation } from "../engine/index.ts";
+import type { OpenConversation } from "../engine/index.ts";
 import { launch, type Launched } from "../setup/launch.ts";
-import { commandOf, EntryReader, type ChatEntry } from "./chat-input.ts";
+import { EntryReader, type ChatEntry } from "./chat-input.ts";
+import { jsonEntry, type JsonEntry } from "./chat-json.ts";
 import { pipedLines, terminalLines, type Lines } from "./chat-lines.ts";
 import { ChatSession } from "./chat-session.ts";
 import { runSlash } from "./chat-slash.ts";
@@ -68,22 +68,28 @@ async function open({ engine, models }: Launched, flags: ChatFlags): Promise<Cha
   const conversation = isReader ? opened.with({ model: () => Promise.resolve(undefined) }) : opened;
   const { json = false, quiet = false } = flags;
   const session = new ChatSession({ conversation, budget, isAnswered: !isReader, json, quiet });
-  const messages = await countMessages(conversation);
+  const messages = await countMessages(conversation, engine.conversation(id));
   const branch = conversation.branchName === "main" ? "" : `, branch ${conversation.branchName}`;
   session.note(
     `conversation ${id}${branch}, ${counted(messages, "message")} · model: ${isReader ? "none" : found} · /help`,
   );
   if (isReader)
     session.note(
-      "No language model was found, so messages are kept and found but not answered. unabridged doctor says how to connect one.",
+      "Without a language model messages are kept and found, but not answered. unabridged doctor says how to connect one.",
     );
   else for (const notice of notices) session.note(notice);
   return session;
 }
 
-async function countMessages(conversation: OpenConversation): Promise<number> {
-  const branches = await conversation.branches();
-  return branches.find(({ name }) => name === conversation.branchName)?.head.position ?? 0;
+/** @param main the same conversation where it surely can be opened */
+async function countMessages({ id, branchName }: OpenConversation, main: OpenConversation): Promise<number> {
+  const branches = await main.branches();
+  const branch = branches.find(({ name }) => name === branchName);
+  if (branch) return branch.head.position;
+  throw new ConfigError(
+    "not_found",
+    `The conversation "${id}" has no branch "${branchName}". It has ${branches.map(({ name }) => name).join(", ")}.`,
+  );
 }
 
 async function readInstructions(path: string): Promise<string> {
@@ -123,9 +129,7 @@ async function converse(session: ChatSession, lines: Lines, isTerminal: boolean)
   return exitCodes.done;
 }
 
-type Entry = ChatEntry | { readonly type: "message"; readonly message: MessageInput };
-
-async function carryOut(session: ChatSession, entry: Entry): Promise<number | "quit"> {
+async function carryOut(session: ChatSession, entry: JsonEntry): Promise<number | "quit"> {
   switch (entry.type) {
     case "text":
       return session.say(entry.text);
@@ -167,48 +171,10 @@ async function* textEntries(lines: Lines, session: ChatSession): AsyncGenerator<
   }
 }
 
-const parts = z.array(z.looseObject({ type: z.string() }));
-const jsonLine = z.union([
-  z.string(),
-  z.strictObject({ command: z.string() }),
-  z.looseObject({
-    role: z.enum(["system", "user", "assistant", "tool"]),
-    content: z.union([z.string(), parts]),
-    key: z.string().optional(),
-  }),
-]);
-
-/** A message a line, as JSON: a text, an object with role and content, or {"command": "/context"}. */
-async function* jsonEntries(lines: Lines): AsyncGenerator<Entry> {
+async function* jsonEntries(lines: Lines): AsyncGenerator<JsonEntry> {
   for (let number = 1; ; number++) {
     const line = await lines.next("");
     if (line.type !== "line") return;
-    if (line.text.trim() === "") continue;
-    const parsed = jsonLine.safeParse(attempt(line.text));
-    if (!parsed.success) throw notMessage(number, line.text);
-    if (typeof parsed.data === "string") yield { type: "text", text: parsed.data };
-    else if ("command" in parsed.data) {
-      const command = commandOf(`/${String(parsed.data.command).replace(/^\//, "")}`);
-      if (!command) throw notMessage(number, line.text);
-      yield command;
-    }
-    // What parts hold is checked where they are kept.
-    else yield { type: "message", message: parsed.data as MessageInput };
+    if (line.text.trim() !== "") yield jsonEntry(line.text, number);
   }
-}
-
-function attempt(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Refused with its line number.
-    return undefined;
-  }
-}
-
-function notMessage(number: number, text: string): ConfigError {
-  return new ConfigError(
-    "invalid_input",
-    `With --json, line ${number} of the input must be a message as JSON, for instance {"role":"user","content":"Hello"} or {"command":"/context"}; it is: ${text.slice(0, 80)}`,
-  );
 }

@@ -2,7 +2,7 @@
 import { Option, type Command } from "commander";
 import type { ChatFlags } from "./chat-command.ts";
 import type { EraseFlags, ImportFlags, ListFlags, SearchFlags, ShowFlags } from "./conversations-command.ts";
-import { addLimitFlags, addModelFlags, count } from "./flags.ts";
+import { addLimitFlags, addModelFlags, addSandboxFlag, count } from "./flags.ts";
 
 type Exit = (code: number) => void;
 
@@ -20,7 +20,8 @@ export function addChat(program: Command, exit: Exit): void {
     .option("--json", "one JSON object a turn; from a pipe each line is a message as JSON")
     .option("-q, --quiet", "nothing but replies and failures");
   addModelFlags(chat);
-  addLimitFlags(chat)
+  addLimitFlags(chat);
+  addSandboxFlag(chat)
     .addHelpText("after", `\nWithin it, /help shows the commands.\n\nExamples:\n${examples}`)
     .action(async (paths: string[], flags: ChatFlags) =>
       exit(await (await import("./chat-command.ts")).chat(paths, flags)),

@@ -1,14 +1,26 @@
 /** A terminal as it types: lines, pastes, Ctrl-C and Ctrl-D. */
 import assert from "node:assert/strict";
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
-import { terminalLines, type Line } from "./chat-lines.ts";
+import { pipedLines, terminalLines, type Line } from "./chat-lines.ts";
 
-function open(): { readonly input: PassThrough; type(keys: string): Promise<Line> } {
+interface Terminal {
+  readonly input: PassThrough;
+  /** What stands on the screen. */
+  shown(): string;
+  next(): Promise<Line>;
+  type(keys: string): Promise<Line>;
+}
+
+function open(): Terminal {
   const input = new PassThrough();
-  const lines = terminalLines(input, new PassThrough().resume());
+  let shown = "";
+  const output = new PassThrough().on("data", (piece: Buffer) => void (shown += piece.toString()));
+  const lines = terminalLines(input, output);
   return {
     input,
+    shown: () => shown,
+    next: () => lines.next("> "),
     type: (keys) => {
       const line = lines.next("> ");
       input.write(keys);
@@ -41,11 +53,24 @@ test("lines that come at once from a terminal that tells of no paste are one tex
 });
 
 test("Ctrl-C is told apart from the end", async () => {
-  const { type, input } = open();
+  const { type } = open();
   assert.deepEqual(await type("half a li\u0003"), { type: "interrupted" });
   assert.deepEqual(await type("\u0004"), { type: "end" });
-  const lines = open();
-  lines.input.end();
-  assert.deepEqual(await lines.type(""), { type: "end" });
+  const { input, next } = open();
+  const line = next();
   input.end();
+  assert.deepEqual(await line, { type: "end" });
+});
+
+test("each key is shown once, however many lines came before", async () => {
+  const { type, shown } = open();
+  for (const line of ["one", "two", "three"]) await type(`${line}\r`);
+  assert.equal(shown().split("three").length - 1, 1);
+});
+
+test("piped lines end at line feeds alone, and the last one needs none", async () => {
+  const lines = pipedLines(Readable.from([Buffer.from("one\u2028still\rone\r\ntw"), Buffer.from("o")]));
+  assert.deepEqual(await lines.next(""), { type: "line", text: "one\u2028still\rone" });
+  assert.deepEqual(await lines.next(""), { type: "line", text: "two" });
+  assert.deepEqual(await lines.next(""), { type: "end" });
 });

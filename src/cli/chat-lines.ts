@@ -1,5 +1,7 @@
 /** Lines of standard input: from a terminal with editing and a memory, else as they come. It knows no chat. */
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { inputLines } from "../setup/input-lines.ts";
 
 export type Line =
   | { readonly type: "line"; readonly text: string }
@@ -30,10 +32,12 @@ export function terminalLines(input: NodeJS.ReadableStream, output: NodeJS.Writa
         const finish = (line: Line): void => {
           input.off("keypress", onKey);
           output.write(bracketedPaste.off);
-          editor.removeAllListeners("close");
+          // Only ours: by its own the editor lets go of the input.
+          editor.off("close", onClose);
           editor.close();
           resolve(line);
         };
+        const onClose = (): void => finish({ type: "end" });
         const onKey = (_text: unknown, key: { readonly name?: string } | undefined): void => {
           if (key?.name === "paste-start") isPasting = true;
           if (key?.name === "paste-end") isPasting = false;
@@ -51,7 +55,7 @@ export function terminalLines(input: NodeJS.ReadableStream, output: NodeJS.Writa
           output.write("\n");
           finish({ type: "interrupted" });
         });
-        editor.on("close", () => finish({ type: "end" }));
+        editor.on("close", onClose);
         output.write(bracketedPaste.on);
         editor.prompt();
       }),
@@ -59,14 +63,14 @@ export function terminalLines(input: NodeJS.ReadableStream, output: NodeJS.Writa
   };
 }
 
-export function pipedLines(input: NodeJS.ReadableStream): Lines {
-  const reader = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  const lines = reader[Symbol.asyncIterator]();
+export function pipedLines(input: Readable): Lines {
+  const lines = inputLines(input);
   return {
     async next() {
       const { done, value } = await lines.next();
       return done === true ? { type: "end" } : { type: "line", text: value };
     },
-    close: () => reader.close(),
+    // Whoever writes may hold the pipe open for ever.
+    close: () => void input.destroy(),
   };
 }

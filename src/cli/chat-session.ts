@@ -71,7 +71,7 @@ export class ChatSession {
 
   /** Adds files as messages, each once however often it is attached. */
   async attach(paths: readonly string[]): Promise<void> {
-    const parts = await this.stoppable((signal) =>
+    const { parts, skipped } = await this.stoppable((signal) =>
       readAttachments(paths, { workingFolder: process.cwd(), signal }),
     );
     for (const part of parts) {
@@ -81,6 +81,7 @@ export class ChatSession {
       const how = added.status === "known" ? "is already" : "is now";
       this.note(`${part.filename ?? "the file"} ${how} message ${added.position}`);
     }
+    for (const { path, reason } of skipped) this.note(`left out ${path}: ${reason}`);
   }
 
   /** What was asked for: as text, or as the object that a program reads. */

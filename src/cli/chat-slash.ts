@@ -1,4 +1,5 @@
 /** The commands of a chat: what they are called, what they show. Each tells on standard output what was asked for. */
+import type { StoredMessage } from "../core/conversation.ts";
 import { ConfigError } from "../core/errors.ts";
 import { asMessageId } from "../core/ids.ts";
 import type { ChatSession } from "./chat-session.ts";
@@ -28,7 +29,10 @@ export async function runSlash(
     );
   const isNeeded = command.argument !== "" && !command.argument.startsWith("[");
   if (isNeeded && argument === "")
-    throw new ConfigError("invalid_option", `/${name} needs ${command.argument}: ${command.about}.`);
+    throw new ConfigError(
+      "invalid_option",
+      `/${name} needs ${command.argument}. It is for: ${command.about}.`,
+    );
   await command.run(session, argument);
   return undefined;
 }
@@ -38,7 +42,7 @@ const slashCommands: Readonly<Record<string, SlashCommand>> = {
     argument: "",
     about: "what the model sees: labels and messages, with their tokens",
     async run(session) {
-      const report = await session.conversation.context();
+      const report = await session.stoppable((signal) => session.conversation.context({ signal }));
       const { request: _, ...json } = report;
       await session.show(showContext(report), { command: "context", ...json });
     },
@@ -50,8 +54,10 @@ const slashCommands: Readonly<Record<string, SlashCommand>> = {
       const page = await session.stoppable((signal) =>
         session.conversation.recallGrep({ pattern: argument, limit: 50 }, { signal }),
       );
-      const json = { command: "recall", hits: page.hits.map(hitJson), searched: page.searched };
+      const hasMore = page.next !== undefined;
+      const json = { command: "recall", hits: page.hits.map(hitJson), searched: page.searched, hasMore };
       await session.show(showHits(page, argument, false), json);
+      if (hasMore) session.note("there are more: say more of what you look for");
     },
   },
   ask: {
@@ -70,9 +76,13 @@ const slashCommands: Readonly<Record<string, SlashCommand>> = {
     about: 'messages in full: a number, a range such as "3-9", or the id of a label',
     async run(session, argument) {
       const json: object[] = [];
-      for await (const stored of session.conversation.recallExpand(argument))
-        if (session.view.json) json.push(messageJson(stored));
-        else await writeText(process.stdout, showMessage(stored));
+      await session.stoppable(async (signal) => {
+        for await (const stored of session.conversation.recallExpand(argument)) {
+          signal.throwIfAborted();
+          if (session.view.json) json.push(messageJson(stored));
+          else await writeText(process.stdout, showMessage(stored));
+        }
+      });
       if (session.view.json) await session.show("", { command: "expand", messages: json });
     },
   },
@@ -120,11 +130,14 @@ const slashCommands: Readonly<Record<string, SlashCommand>> = {
       const wanted = argument === "" ? 10 : Number(argument);
       if (!Number.isSafeInteger(wanted) || wanted < 1)
         throw new ConfigError("invalid_option", `/history takes a whole number from 1, not "${argument}".`);
-      const newest = [];
-      for await (const stored of session.conversation.history({ order: "newest-first" })) {
-        newest.unshift(stored);
-        if (newest.length >= wanted) break;
-      }
+      const newest: StoredMessage[] = [];
+      await session.stoppable(async (signal) => {
+        for await (const stored of session.conversation.history({ order: "newest-first", signal })) {
+          newest.push(stored);
+          if (newest.length >= wanted) break;
+        }
+      });
+      newest.reverse();
       const json = { command: "history", messages: newest.map(messageJson) };
       await session.show(newest.map(showMessage).join(""), json);
     },
@@ -158,6 +171,11 @@ async function branch(session: ChatSession, argument: string): Promise<void> {
     return session.show(lines.join(""), json);
   }
   const known = branches.find(({ name }) => name === argument);
+  if (!known && !/^m?\d+$/.test(argument))
+    throw new ConfigError(
+      "not_found",
+      `There is no branch "${argument}". There are ${branches.map(({ name }) => name).join(", ")}; a number goes back to that message.`,
+    );
   const next = known
     ? conversation.with({ branch: known.name })
     : await conversation.branch(/^\d+$/.test(argument) ? Number(argument) : asMessageId(argument));

@@ -1,5 +1,5 @@
 /** One turn of a chat: the user's words go to the model, its answer comes on standard output as it is said. */
-import type { Run } from "../core/run.ts";
+import type { AppendedMessage } from "../core/conversation-store.ts";
 import type { TraceEvent } from "../core/trace.ts";
 import type { ChatResult, OpenConversation, SendInput, SendOptions } from "../engine/index.ts";
 import { count, dollars } from "./show-answer.ts";
@@ -11,7 +11,7 @@ export interface TurnView {
   readonly quiet: boolean;
 }
 
-/** What was said until it was stopped is kept, as a message that says so. */
+/** What was said until it was stopped, by whatever, is kept as a message that says so. */
 export async function takeChatTurn(
   conversation: OpenConversation,
   input: SendInput,
@@ -19,33 +19,37 @@ export async function takeChatTurn(
   view: TurnView,
 ): Promise<ChatResult> {
   const shown = new ReplyView(view);
-  const result = await follow(conversation.send(input, options), shown);
+  const run = conversation.send(input, options);
+  try {
+    for await (const event of run) shown.take(event);
+  } catch (error) {
+    await shown.end();
+    await keepUnfinished(conversation, shown);
+    throw error;
+  }
   await shown.end();
-  if (result.status === "cancelled" && shown.unfinished !== "")
-    await conversation.append({
-      role: "assistant",
-      content: shown.unfinished,
-      metadata: { interrupted: true },
-    });
+  const kept = await keepUnfinished(conversation, shown);
+  const result = { ...(await run.result()), ...(kept && { text: shown.unfinished }) };
   const { branchName, id } = conversation;
+  const messageIds = [...result.messageIds, ...(kept ? [kept.id] : [])];
   if (view.json)
     await writeText(
       process.stdout,
-      `${JSON.stringify({ conversation: id, branch: branchName, ...result })}\n`,
+      `${JSON.stringify({ conversation: id, branch: branchName, ...result, messageIds })}\n`,
     );
   else if (!view.quiet) process.stderr.write(`${summaryOf(result)}\n`);
   if (result.limit) process.stderr.write(`${result.limit.message}\n`);
   return result;
 }
 
-async function follow(run: Run<ChatResult>, shown: ReplyView): Promise<ChatResult> {
-  try {
-    for await (const event of run) shown.take(event);
-    return await run.result();
-  } catch (error) {
-    await shown.end();
-    throw error;
-  }
+async function keepUnfinished(
+  conversation: OpenConversation,
+  { unfinished }: ReplyView,
+): Promise<AppendedMessage | undefined> {
+  // Providers refuse messages without a word.
+  if (unfinished.trim() === "") return undefined;
+  const message = { role: "assistant", content: unfinished, metadata: { interrupted: true } } as const;
+  return (await conversation.append(message))[0];
 }
 
 /** The text goes to standard output; what else happens is told on standard error. */
@@ -67,7 +71,7 @@ class ReplyView {
     if (event.depth > 0) return;
     switch (event.type) {
       case "model-start":
-        if (event.role === "root") this.#unfinished = "";
+        if (event.role === "root") this.#begin();
         return;
       case "model-delta":
         if (event.kind === "text") this.#say(event.text);
@@ -75,11 +79,13 @@ class ReplyView {
       case "model-end":
         if (event.role === "root") this.#unfinished = "";
         return;
-      case "model-retry":
-        this.#unfinished = "";
-        return this.#note(
-          `${event.error.message} Trying again in ${(event.waitMs / 1000).toFixed(1)} s: the answer begins anew.`,
+      case "model-retry": {
+        const wait = `Trying again in ${(event.waitMs / 1000).toFixed(1)} s`;
+        this.#note(
+          `${event.error.message} ${wait}${this.#unfinished === "" ? "." : ": the answer begins anew."}`,
         );
+        return this.#begin();
+      }
       case "tool-start":
         return this.#note(`looking: ${event.name} ${JSON.stringify(event.input)}`);
       case "compaction-start":
@@ -92,8 +98,14 @@ class ReplyView {
   }
 
   async end(): Promise<void> {
-    if (this.#isLineBegun) await writeText(process.stdout, "\n");
-    this.#isLineBegun = false;
+    this.#endLine();
+    // Resolves once everything before it was taken, too.
+    await writeText(process.stdout, "");
+  }
+
+  #begin(): void {
+    this.#unfinished = "";
+    this.#endLine();
   }
 
   #say(text: string): void {
@@ -106,8 +118,13 @@ class ReplyView {
   #note(text: string): void {
     if (this.#view.quiet) return;
     // On a terminal both streams share the screen.
-    if (this.#isLineBegun && process.stdout.isTTY) process.stdout.write("\n");
+    if (process.stdout.isTTY) this.#endLine();
     process.stderr.write(`(${text})\n`);
+  }
+
+  #endLine(): void {
+    if (this.#isLineBegun) process.stdout.write("\n");
+    this.#isLineBegun = false;
   }
 }
 

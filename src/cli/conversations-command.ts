@@ -1,8 +1,9 @@
 /** `unabridged conversations …`: what is kept, and the ways into and out of it. */
-import { readFile } from "node:fs/promises";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
 import { basename, extname } from "node:path";
-import { text as readAll } from "node:stream/consumers";
 import { createInterface } from "node:readline/promises";
+import { addAbortSignal, type Readable } from "node:stream";
 import type { Branch } from "../core/conversation.ts";
 import type {
   ConversationOverview,
@@ -13,6 +14,7 @@ import type {
 import { ConfigError, messageOf } from "../core/errors.ts";
 import { asConversationId } from "../core/ids.ts";
 import { importConversation, type ConversationFormat } from "../setup/import-conversation.ts";
+import { inputLines } from "../setup/input-lines.ts";
 import { launch } from "../setup/launch.ts";
 import { exitCodes } from "./failure.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -60,14 +62,16 @@ export async function listConversations({ limit, json }: ListFlags): Promise<num
 
 export async function showConversation(name: string, flags: ShowFlags): Promise<number> {
   return withStore(async (store, signal) => {
-    const { head } = await existing(store, name, flags.branch);
-    const first = flags.all ? 1 : Math.max(1, head.position - flags.last + 1);
+    const { branch, branches } = await existing(store, name, flags.branch);
+    const first = flags.all ? 1 : Math.max(1, branch.head.position - flags.last + 1);
     const ref = { conversationId: asConversationId(name), name: flags.branch };
     for await (const stored of store.messages.read(ref, { first, signal }))
       await writeText(
         process.stdout,
         flags.json ? `${JSON.stringify(messageJson(stored))}\n` : showMessage(stored),
       );
+    if (first > 1) process.stderr.write(`(${counted(first - 1, "earlier message")}: --all shows them)\n`);
+    if (branches.length > 1) process.stderr.write(`(branches: ${branches.join(", ")})\n`);
     return exitCodes.done;
   });
 }
@@ -99,11 +103,15 @@ export async function exportConversation(name: string): Promise<number> {
 
 export async function importFile(file: string | undefined, flags: ImportFlags): Promise<number> {
   const isPiped = file === undefined || file === "-";
-  const name = flags.conversation ?? (isPiped ? undefined : basename(file, extname(file)));
-  const input = isPiped ? await readInput() : await readInputFile(file);
+  if (isPiped && process.stdin.isTTY)
+    throw new ConfigError("invalid_option", "Name a file to import, or pipe one in.");
   return withStore(async (store, signal) => {
-    const { format } = flags;
-    const imported = await importConversation(store, input, { id: name ?? "imported", format, signal });
+    const { format, conversation } = flags;
+    const input = addAbortSignal(signal, isPiped ? process.stdin : createReadStream(file));
+    const imported = await importConversation(store, readable(input, file ?? "-"), {
+      ...{ id: conversation, format, signal },
+      otherwise: isPiped ? "imported" : basename(file, extname(file)),
+    });
     if (flags.json) await print(JSON.stringify(imported, null, 2));
     else {
       const { id, added, known, branches } = imported;
@@ -139,12 +147,12 @@ export async function checkConversations(name: string | undefined, { json }: Jso
 
 export async function eraseConversation(name: string, flags: EraseFlags): Promise<number> {
   return withStore(async (store, signal) => {
-    const { head } = await existing(store, name, flags.branch);
-    const target = targetOf(flags, head.position);
+    const { branch, messages } = await existing(store, name, flags.branch);
+    const target = targetOf(flags, branch.head.position);
     const what =
       target.type === "range"
         ? `messages ${target.first}-${target.last} of "${name}"`
-        : `all content of "${name}", with ${counted(head.position, "message")}`;
+        : `all content of "${name}" (${counted(messages, "message")})`;
     if (!flags.yes && !(await isConfirmed(what, signal))) {
       process.stderr.write("Nothing was erased.\n");
       return exitCodes.cancelled;
@@ -176,15 +184,30 @@ async function withStore(
   }
 }
 
+interface Existing {
+  readonly branch: Branch;
+  /** Names of all. */
+  readonly branches: readonly string[];
+  /** On all branches together. */
+  readonly messages: number;
+}
+
 /** To open a conversation is to make it, so a name that was mistyped must be seen before. */
-async function existing(store: ConversationStore, name: string, branch = "main"): Promise<Branch> {
-  const all = await store.list({ limit: Number.MAX_SAFE_INTEGER });
-  if (!all.some(({ id }) => id === name))
+async function existing(store: ConversationStore, name: string, branchName = "main"): Promise<Existing> {
+  const overview = (await store.list({ limit: Number.MAX_SAFE_INTEGER })).find(({ id }) => id === name);
+  if (!overview)
     throw new ConfigError(
       "not_found",
       `There is no conversation "${name}". "unabridged conversations list" shows those that there are.`,
     );
-  return store.branch({ conversationId: asConversationId(name), name: branch });
+  const { branches } = await store.open(overview.id);
+  const names = branches.map((branch) => branch.name);
+  const branch = branches.find((one) => one.name === branchName);
+  if (branch) return { branch, branches: names, messages: overview.messages };
+  throw new ConfigError(
+    "not_found",
+    `The conversation "${name}" has no branch "${branchName}". It has ${names.join(", ")}.`,
+  );
 }
 
 function queryOf(text: string, { regex, words }: SearchFlags): SearchQuery {
@@ -212,23 +235,23 @@ async function isConfirmed(what: string, signal: AbortSignal): Promise<boolean> 
     throw new ConfigError("invalid_option", `This erases ${what} for good. Say so with --yes.`);
   const asker = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const reply = await asker.question(`Erase ${what} for good? Type "erase": `, { signal });
+    const left = once(asker, "close", { signal }).then(() => "");
+    const reply = await Promise.race([asker.question(`Erase ${what} for good? Type "erase": `), left]);
     return reply.trim() === "erase";
+  } catch (error) {
+    // Ctrl-C is a no, too.
+    if (error instanceof Error && error.name === "AbortError") return false;
+    throw error;
   } finally {
     asker.close();
   }
 }
 
-async function readInput(): Promise<string> {
-  if (process.stdin.isTTY) throw new ConfigError("invalid_option", "Name a file to import, or pipe one in.");
-  return readAll(process.stdin);
-}
-
-async function readInputFile(file: string): Promise<string> {
+async function* readable(input: Readable, name: string): AsyncGenerator<string> {
   try {
-    return await readFile(file, "utf8");
+    yield* inputLines(input);
   } catch (error) {
-    throw new ConfigError("unreadable", `"${file}" can't be read: ${messageOf(error)}`, { cause: error });
+    throw new ConfigError("unreadable", `"${name}" can't be read: ${messageOf(error)}`, { cause: error });
   }
 }
 

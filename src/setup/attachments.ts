@@ -1,26 +1,39 @@
 /** Reads files that are to be part of a conversation: texts as every corpus reads them, pictures as they are. */
 import { readFile, stat } from "node:fs/promises";
 import { basename, extname, relative, resolve } from "node:path";
+import type { SkippedInput } from "../core/corpus.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { FilePart } from "../core/message.ts";
 import { openCorpus } from "../corpora/index.ts";
 
+export interface Attachments {
+  /** One for each file, in the order of the paths. */
+  readonly parts: readonly FilePart[];
+  /** What folders and globs have besides, such as pictures, with the reason. */
+  readonly skipped: readonly SkippedInput[];
+}
+
 /**
- * One for each file, in the order of the paths; a folder or a glob is all files below it that hold text. Throws ConfigError
- * for what is not there, not readable, or too large to be part of a talk.
+ * A folder or a glob is all files below it that hold text. Throws ConfigError for what is not there, not readable, or too
+ * large to be part of a talk.
  */
 export async function readAttachments(
   paths: readonly string[],
   options: { readonly workingFolder: string; readonly signal: AbortSignal },
-): Promise<readonly FilePart[]> {
+): Promise<Attachments> {
   const parts: FilePart[] = [];
+  const skipped: SkippedInput[] = [];
   for (const path of paths) {
     const mediaType = pictures[extname(path).toLowerCase()];
     const file = resolve(options.workingFolder, path);
     if (mediaType !== undefined && (await isFile(file))) parts.push(await readPicture(path, file, mediaType));
-    else parts.push(...(await readTexts(path, options)));
+    else {
+      const texts = await readTexts(path, options);
+      parts.push(...texts.parts);
+      skipped.push(...texts.skipped);
+    }
   }
-  return parts;
+  return { parts, skipped };
 }
 
 const pictures: Readonly<Record<string, string>> = {
@@ -30,7 +43,7 @@ const pictures: Readonly<Record<string, string>> = {
   ".gif": "image/gif",
   ".webp": "image/webp",
 };
-const texts: Readonly<Record<string, string>> = {
+const textTypes: Readonly<Record<string, string>> = {
   ".md": "text/markdown",
   ".csv": "text/csv",
   ".html": "text/html",
@@ -53,7 +66,7 @@ async function readPicture(path: string, file: string, mediaType: string): Promi
 async function readTexts(
   path: string,
   { workingFolder, signal }: { readonly workingFolder: string; readonly signal: AbortSignal },
-): Promise<readonly FilePart[]> {
+): Promise<Attachments> {
   const corpus = await openCorpus({ paths: [path] }, { signal, cwd: workingFolder });
   try {
     if (corpus.bytes > mostBytes) throw tooLarge(path, corpus.bytes);
@@ -61,10 +74,13 @@ async function readTexts(
     for (const { id, start, path: found, title } of corpus.documents) {
       const bytes = await corpus.load(id, start);
       const filename = found === undefined ? (title ?? path) : nearest(found, workingFolder);
-      const mediaType = texts[extname(filename).toLowerCase()] ?? "text/plain";
+      const mediaType = textTypes[extname(filename).toLowerCase()] ?? "text/plain";
       parts.push({ type: "file", mediaType, data: Buffer.from(bytes).toString("base64"), filename });
     }
-    return parts;
+    const skipped = corpus
+      .describe()
+      .skipped.map(({ path: left, reason }) => ({ path: nearest(left, workingFolder), reason }));
+    return { parts, skipped };
   } finally {
     await corpus.close();
   }
