@@ -25,7 +25,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   testing: ["core"],
   engine: ["core", ...operations],
   setup: ["core", "engine", ...adapters],
-  cli: belowFaces,
+  // Starts the other faces.
+  cli: [...belowFaces, "http", "mcp"],
   mcp: belowFaces,
   http: belowFaces,
   viewer: belowFaces,

@@ -1,9 +1,10 @@
 /** The command line: which commands there are. What they do is loaded only when one is called. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addChat, addConversations } from "./chat-commands.ts";
 import { addLimitFlags, addModelFlags, addSandboxFlag, type AskFlags } from "./flags.ts";
 import { addJobs, addMap, addWorker } from "./map-commands.ts";
+import { addMcp } from "./mcp-commands.ts";
+import { version } from "./version.ts";
 
 /** @returns the exit code: 0 done, 1 failed, 2 usage or configuration, 3 a limit was reached, 130 cancelled */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -42,6 +43,7 @@ function commands(exit: (code: number) => void): Command {
   addMap(program, exit);
   addJobs(program, exit);
   addWorker(program, exit);
+  addMcp(program, exit);
   program
     .command("doctor")
     .description("examine this machine: what was found, what works, what to do")
@@ -113,10 +115,4 @@ function addRuns(program: Command, exit: (code: number) => void): void {
     .action(async (run: string, flags: AskFlags) =>
       exit(await (await import("./ask-command.ts")).ask(undefined, [], { ...flags, resume: run })),
     );
-}
-
-function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  const found = /"version":\s*"([^"]+)"/.exec(text);
-  return found?.[1] ?? "unknown";
 }

@@ -1,4 +1,6 @@
 /** The library's front door: what asks, what resumes, what is stored. It hands the parts of the program to one another. */
+import type { ContextInput } from "../core/context.ts";
+import type { Corpus } from "../core/corpus.ts";
 import { ConfigError } from "../core/errors.ts";
 import { asRunId, newRunId } from "../core/ids.ts";
 import type { ConversationStore } from "../core/conversation-store.ts";
@@ -52,13 +54,16 @@ export class Engine {
    * Goes on with a run whose context was files or an earlier answer, with the limits it had unless others are given. What it
    * has paid for is replayed at no cost. Rejects with StoreError "not_found" where there is no such run.
    */
-  resume(runId: string, options: Omit<AskOptions, "resume"> = {}): Run<AskResult> {
+  resume(
+    runId: string,
+    { tools, ...options }: Omit<AskOptions, "resume"> & Pick<AskRequest, "tools"> = {},
+  ): Run<AskResult> {
     return new Run(asRunId(runId), async (watch) => {
       const { runs } = await this.#parts.store();
       const stored = await runs.get(asRunId(runId));
       const { context, limits, phase0, workingFolder } = readRecipe(stored);
       const run = this.ask(
-        { query: stored.query, context },
+        { query: stored.query, context, ...(tools && { tools }) },
         { phase0, workingFolder, ...options, limits: { ...limits, ...options.limits }, resume: runId },
       );
       const result = run.result();
@@ -115,6 +120,16 @@ export class Engine {
         options,
       ),
     );
+  }
+
+  /** Opens a context to be searched and read without a model. Close it when done; rejects as `ask` does. */
+  async openCorpus(
+    context: ContextInput,
+    { signal, workingFolder }: { readonly signal?: AbortSignal; readonly workingFolder?: string } = {},
+  ): Promise<Corpus> {
+    const ends = AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]);
+    const cwd = workingFolder ?? process.cwd();
+    return this.#parts.openCorpus(context, { signal: ends, cwd, onProgress: () => {} });
   }
 
   /** What is stored of all maps. */
