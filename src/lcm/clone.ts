@@ -59,18 +59,29 @@ export async function askClone(
 ): Promise<CloneAnswer> {
   const { store, ref, scope, model } = parts;
   const found = await Promise.all(places.map((place) => findPlace(place, store, ref)));
-  const granted = { ...parts, scope: childScope(scope) };
   const recall = new Recall(parts);
   const all: readonly Place[] = found.length === 0 ? [{ first: 1, last: await recall.lastPast() }] : found;
   const room = Math.floor((model.contextWindow ?? assumedWindow) * readShare);
   const tokens = await weighed(all, recall, room);
   const text =
-    tokens <= room
-      ? await readAtOnce(question, all, granted)
-      : parts.ask && tokens > room * manyWindows
-        ? await parts.ask({ question, scope: granted.scope, documents: () => documentsIn(all, parts) })
-        : await lookAround(question, found, granted, recall);
+    parts.ask && tokens > room * manyWindows
+      ? await parts.ask({ question, scope: childScope(scope), documents: () => documentsIn(all, parts) })
+      : await readItself(question, { all, found, fits: tokens <= room }, parts, recall);
   return { answer: text, ...(await namedMessages(text, parts)) };
+}
+
+async function readItself(
+  question: string,
+  {
+    all,
+    found,
+    fits,
+  }: { readonly all: readonly Place[]; readonly found: readonly Place[]; readonly fits: boolean },
+  parts: CloneParts,
+  recall: Recall,
+): Promise<string> {
+  const granted = { ...parts, scope: childScope(parts.scope, mostSteps + 2) };
+  return fits ? readAtOnce(question, all, granted) : lookAround(question, found, granted, recall);
 }
 
 // What fits half of a window is read without detours.
@@ -221,13 +232,18 @@ async function namedMessages(
   return { messages, messageIds };
 }
 
-/** A run below the one that asks, with half of what that has left. Throws BudgetError where a half is nothing. */
-function childScope(parent: RunScope): RunScope {
+/**
+ * A run below the one that asks, with half of what that has left. Code that reads millions of tokens makes a call for each
+ * piece of them, so only a clone that reads by itself is held to few. Throws BudgetError where a half is nothing.
+ */
+function childScope(parent: RunScope, mostCalls?: number): RunScope {
   const run = { runId: newRunId(), parentRunId: parent.runId, depth: parent.depth + 1 };
   const { tree, signal } = parent;
   const left = parent.budget.remaining();
+  const half = left.calls === null ? Infinity : Math.floor(left.calls / 2);
+  const calls = Math.min(mostCalls ?? Infinity, half);
   const limits: Limits = {
-    calls: Math.min(mostSteps + 2, left.calls === null ? mostSteps + 2 : Math.floor(left.calls / 2)),
+    ...(Number.isFinite(calls) && { calls }),
     ...(left.tokens !== null && { tokens: Math.floor(left.tokens / 2) }),
     ...(left.costUsd !== null && { costUsd: left.costUsd / 2 }),
     ...(left.timeMs !== null && { timeMs: left.timeMs * 0.8 }),

@@ -5,6 +5,7 @@ import { asConversationId } from "../core/ids.ts";
 import { memoryConversations } from "../stores/conversations.ts";
 import { toNewMessage, type MessageInput } from "./input.ts";
 import { openConversation } from "./index.ts";
+import { filler, open, talker } from "./talker.fixture.ts";
 import { messageTokens } from "./measure.ts";
 import { callRecallTool, cloneTools, recallTools } from "./recall-tools.ts";
 import { Recall } from "./recall.ts";
@@ -149,4 +150,20 @@ test("large content is described by its shape, where it was put", async () => {
     { role: "user", content: [{ type: "file", mediaType: "application/json", filename: "d.json", data }] },
   ]);
   assert.match(await recall.describe("1"), /Part 1: JSON[\s\S]*\[2000 × \{ id: number, tag: "x" \}\]/);
+});
+
+test("code that reads a stretch of many windows may make more calls than a clone that reads by itself", async () => {
+  const callsLeft: (number | null)[] = [];
+  const conversation = open(talker("Topic: this and that\nOpen: nothing"), {
+    ask: async ({ scope }) => {
+      callsLeft.push(scope.budget.remaining().calls);
+      return "ten times";
+    },
+  });
+  await conversation.append(
+    Array.from({ length: 80 }, (_, i) => ({ role: "user", content: `${i} ${filler}` }) as const),
+  );
+  assert.equal((await conversation.recallAsk("How often was it said?")).answer, "ten times");
+  assert.deepEqual(callsLeft, [null], "only the grant of who asks bounds it");
+  await conversation.close();
 });
