@@ -5,6 +5,7 @@ import { codeQa } from "./tasks/code-qa.ts";
 import { fileState } from "./tasks/file-state.ts";
 import { multiHop } from "./tasks/multi-hop.ts";
 import { locomo, longBench, mrcr } from "./tasks/official.ts";
+import { recall } from "./tasks/recall.ts";
 import { ruler, sNiah } from "./tasks/ruler.ts";
 
 export const families: readonly Family[] = [
@@ -15,6 +16,7 @@ export const families: readonly Family[] = [
   multiHop,
   codeQa,
   fileState,
+  recall,
   longBench,
   locomo,
   mrcr,

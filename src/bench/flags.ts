@@ -9,6 +9,7 @@ export interface BenchFlags {
   readonly data?: string;
   readonly leaf: string;
   readonly latency?: number;
+  readonly window?: number;
   readonly maxCost?: number;
   readonly taskCost?: number;
   readonly taskCalls?: number;

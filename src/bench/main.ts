@@ -4,6 +4,9 @@ import { isUnabridgedError, messageOf } from "../core/errors.ts";
 import { arms } from "./arms/index.ts";
 import { families } from "./families.ts";
 import type { BenchFlags } from "./flags.ts";
+import { profiles } from "./simulated/settings.ts";
+
+const profileNames = Object.keys(profiles).join(", ");
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -79,7 +82,7 @@ function commands(exit: (code: number) => void): Command {
     .option("--lengths <list>", "as for the task", lengths)
     .option("--seed <n>", "as for the task", whole, 1)
     .option("--data <folder>", "as for the task")
-    .option("--leaf <profile>", "perfect, decaying or faulty", "perfect")
+    .option("--leaf <profile>", profileNames, "perfect")
     .option("--out <folder>", "where contexts are written", ".bench")
     .action(async (task: string, flags: BenchFlags & { port: number }) =>
       exit(await (await import("./run-command.ts")).serveCommand(task, flags)),
@@ -100,8 +103,9 @@ function runFlags(command: Command): Command {
     .option("--reps <n>", "repeats of each task", whole, 1)
     .option("--seed <n>", "of data and simulated models", whole, 1)
     .option("--data <folder>", "official files (l1, l2), or texts for made tasks")
-    .option("--leaf <profile>", "simulated models: perfect, decaying or faulty", "perfect")
+    .option("--leaf <profile>", `simulated models: ${profileNames}`, "perfect")
     .option("--latency <ms>", "of simulated models", whole)
+    .option("--window <tokens>", "of simulated models", whole)
     .option("--permuted", "l0: the simulated models know other labels than the gold: the answers must move")
     .option("--max-cost <usd>", "most for the whole run; nothing is sent that could cross it", money)
     .option("--task-cost <usd>", "most for one task", money)

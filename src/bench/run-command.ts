@@ -168,7 +168,11 @@ function simulatedSettings(flags: BenchFlags): SimulatedSettings {
       "invalid_option",
       `There is no profile "${flags.leaf}": use ${Object.keys(profiles).join(", ")}.`,
     );
-  return { ...profile, seed: flags.seed, ...(flags.latency !== undefined && { latencyMs: flags.latency }) };
+  return {
+    ...{ ...profile, seed: flags.seed },
+    ...(flags.latency !== undefined && { latencyMs: flags.latency }),
+    ...(flags.window !== undefined && { windowTokens: flags.window }),
+  };
 }
 
 function newManifest(
@@ -185,6 +189,7 @@ function newManifest(
     lengths: flags.lengths,
     data: flags.data,
     latency: flags.latency,
+    window: flags.window,
     permuted: flags.permuted,
   });
   const recipe = {

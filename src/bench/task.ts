@@ -69,6 +69,24 @@ export interface Mind {
   read(text: string, question: string, sight: Sight): string;
   /** Words that lead to the answer, for arms that search. */
   searchFor(question: string): readonly string[];
+  /** True where the answer depends on every line, so that a search is of no use. @default false */
+  readonly needsAll?: boolean;
+  /** How the map arm gets there; undefined where no line by itself says anything. */
+  plan?(question: string): MapPlan | undefined;
+  /** What such a plan's prompt comes to for one line. @param position where it stands in the prompt, from 0 to 1 */
+  record?(line: string, position: number, sight: Sight): JsonObject;
+  /** True for lines that questions are about: what an adversarial summariser drops. */
+  isTelling?(line: string): boolean;
+}
+
+/** One prompt for every line, and a query over what comes back. */
+export interface MapPlan {
+  /** `{{line}}` stands for the line. */
+  readonly prompt: string;
+  /** The members of each result. */
+  readonly fields: Readonly<Record<string, "string" | "integer" | "boolean">>;
+  /** One select over the table `results`, which has a column for each field. */
+  readonly sql: string;
 }
 
 /** How well a simulated model sees the items of one prompt: drawn from seed and item, the same each time. */

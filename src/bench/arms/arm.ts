@@ -1,9 +1,11 @@
 /** The words of arms: a way to answer a task with a model and a budget. It knows no single one of them. */
 import type { Corpus } from "../../core/corpus.ts";
+import type { JsonObject } from "../../core/json.ts";
 import type { Model } from "../../core/model.ts";
 import type { Sandbox } from "../../core/sandbox.ts";
 import type { RunScope } from "../../core/scope.ts";
 import type { TraceEvent } from "../../core/trace.ts";
+import type { RunUsage } from "../../core/usage.ts";
 import type { Engine } from "../../engine/index.ts";
 import type { Task } from "../task.ts";
 
@@ -24,6 +26,10 @@ export interface Setting {
   readonly limits: { readonly costUsd?: number; readonly calls?: number; readonly timeMs?: number };
   readonly signal: AbortSignal;
   readonly watch: (event: TraceEvent) => void;
+  /** Counts what was spent on calls that have no events, such as labels that are written ahead. */
+  readonly addUnseen: (usage: RunUsage, costUsd: number | null) => void;
+  /** An engine with stores of its own, for what would else be found in those of earlier tasks. It ends with the task. */
+  freshEngine(): Engine;
   openCorpus(paths: readonly string[]): Promise<Corpus>;
 }
 
@@ -33,6 +39,8 @@ export interface Outcome {
   readonly answer: string;
   /** The limit that cut it short, for instance "cost". */
   readonly limit?: string;
+  /** What the arm has to say of how it went, for instance how often a conversation was compacted. */
+  readonly facts?: JsonObject;
 }
 
 export const windowOf = (model: Model): number => model.contextWindow ?? 128_000;

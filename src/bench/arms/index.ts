@@ -2,6 +2,8 @@
 import { ConfigError } from "../../core/errors.ts";
 import { codeAct, fileAgent, reAct } from "./agents.ts";
 import type { Arm } from "./arm.ts";
+import { chat } from "./chat.ts";
+import { map } from "./map.ts";
 import { rlm } from "./rlm.ts";
 import { rollingSummary } from "./rolling-summary.ts";
 import { direct, retrieval, truncated } from "./single-call.ts";
@@ -11,6 +13,8 @@ export const arms: readonly Arm[] = [
   rlm(0),
   rlm(2),
   rlm(3),
+  map,
+  chat,
   direct,
   truncated,
   rollingSummary,

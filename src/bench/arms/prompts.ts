@@ -5,6 +5,7 @@ export const marks = {
   notes: "You keep notes on a long text",
   cells: "You may write Python in one",
   react: "Action: search[words]",
+  plan: "You plan how a question about a long text is answered",
 } as const;
 
 const answerRule = "Answer from the text alone, in the form that the question asks for, and nothing else.";
@@ -35,6 +36,20 @@ Action: finish[answer] — the answer, in the form that the question asks for`;
 
 export function toolsSystem(file: string, lines: number, characters: number): string {
   return `You answer a question about the file ${file} (${lines} lines, ${characters} characters), which is too long to be shown. Look into it with the tools: grep for patterns, read for lines, python for anything that must be computed (the file's text is the variable \`context\`; print what you want to see). When you know the answer, give it as plain text, in the form that the question asks for, and nothing else.`;
+}
+
+/** For map: the root LM sees the beginning and the end, and says what to ask of each line. */
+export function planPrompt(sample: string, question: string): string {
+  return `${marks.plan} without anybody reading all of it: one small prompt is put to every line by itself, each result becomes a row of a table, and one query over that table gives the answer.
+
+Answer with one JSON object and nothing else:
+{"prompt": "what to say about one line, where {{line}} stands for it", "fields": {"name of a member of the result": "string" | "integer" | "boolean"}, "sql": "one SQLite select over the table results(position, <the fields>)"}
+Whoever reads a line sees no other line and not the question. The values of the rows that the query gives are the final answer, in the form that the question asks for.
+
+${tagged("question", question)}
+
+The text begins and ends like this:
+${tagged("text", sample)}`;
 }
 
 export function tagged(tag: string, text: string): string {

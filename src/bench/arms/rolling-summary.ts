@@ -6,15 +6,17 @@ import { windowOf, type Arm } from "./arm.ts";
 import { finalNotesPrompt, notesPrompt } from "./prompts.ts";
 import { closing } from "./single-call.ts";
 
-const noteTokens = 8_000;
+const mostNoteTokens = 8_000;
 
 export const rollingSummary: Arm = {
   name: "summary",
-  about: "a rolling summary: parts of half a window become notes of 8,000 tokens, one after the other",
+  about:
+    "a rolling summary: parts of half a window become notes of at most 8,000 tokens, one after the other",
   async run({ context, question }, setting) {
     await using corpus = closing(await setting.openCorpus(context));
     const { scope, model, signal } = setting;
-    const partTokens = Math.max(1_000, windowOf(model) / 2 - noteTokens);
+    const noteTokens = Math.floor(Math.min(mostNoteTokens, windowOf(model) / 6));
+    const partTokens = Math.max(400, windowOf(model) / 2 - noteTokens);
     let notes = "";
     for (const { id } of corpus.value.documents) {
       const characters = await corpus.value.characters(id);

@@ -38,14 +38,17 @@ export const retrieval: Arm = {
   async run({ context, question }, setting) {
     await using corpus = closing(await setting.openCorpus(context));
     const found = await corpus.value.search(question, { signal: setting.signal, limit: 50 });
-    const passages: string[] = [];
+    const passages: { readonly text: string; readonly place: number }[] = [];
+    const order = corpus.value.documents.map(({ id }) => id);
     let room = windowOf(setting.model) / 4;
-    for (const { text, documentId, start, end } of found) {
-      const passage = text === "" ? await corpus.value.read(documentId, start, end) : text;
-      if ((room -= estimateTokens(passage)) < 0) break;
-      passages.push(passage);
+    for (const { text: own, documentId, start, end } of found) {
+      const text = own === "" ? await corpus.value.read(documentId, start, end) : own;
+      if ((room -= estimateTokens(text)) < 0) break;
+      passages.push({ text, place: order.indexOf(documentId) * 1e12 + start });
     }
-    return askOnce(passagesPrompt(passages, question), setting);
+    // Chosen by rank, shown in the order of the text.
+    const shown = passages.sort((a, b) => a.place - b.place).map(({ text }) => text);
+    return askOnce(passagesPrompt(shown, question), setting);
   },
 };
 

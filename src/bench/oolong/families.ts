@@ -6,7 +6,8 @@ import type { Family, Mind, Sight, Task } from "../task.ts";
 import { cutWindow, generateWindow, instancesFrom } from "./generate.ts";
 import { LabelTable, labellingLeaf } from "./leaf.ts";
 import { pairsQueries, queryOf } from "./pairs-queries.ts";
-import { goldPairs, pairsRoot, scorePairs } from "./pairs.ts";
+import { goldPairs, numberOfPairs, pairsRoot, scorePairs } from "./pairs.ts";
+import { oolongPlan, pairsPlan, recordOf } from "./plan.ts";
 import { oolongRoot } from "./root.ts";
 import { scoreOolong } from "./score.ts";
 import { solve } from "./solve.ts";
@@ -51,6 +52,7 @@ export const oolong: Family = {
     knows: (question) => !question.includes("list all pairs of user IDs") && /label|user|date/.test(question),
     root: (question, turn, depth) => oolongRoot(question, turn, depth),
     read: (text, question, sight) => solve(question, recordsIn(text, LabelTable.fromJson(knowledge), sight)),
+    plan: oolongPlan,
   }),
 };
 
@@ -94,24 +96,33 @@ export const pairs: Family = {
     return { tasks, knowledge: worldsOf(windows), source: `OOLONG-Pairs' queries over ${officialSource}` };
   },
 
-  score: ({ gold }, answer) => scorePairs(Array.isArray(gold) ? gold.map(String) : [], answer),
+  score: ({ gold }, answer) =>
+    Array.isArray(gold) ? scorePairs(gold.map(String), answer) : Number(answer.trim() === gold),
 
   mind: (knowledge) => ({
     ...labelled(knowledge),
     knows: (question) => question.includes("list all pairs of user IDs"),
-    root: (question, turn) => pairsRoot(question, turn),
+    root: (question, turn) => pairsRoot(question, turn, question.includes(onlyCount)),
     read(text, question, sight) {
       const query = queryOf(question);
-      return query
-        ? goldPairs(query, recordsIn(text, LabelTable.fromJson(knowledge), sight)).join("\n")
-        : "[]";
+      if (!query) return "[]";
+      const records = recordsIn(text, LabelTable.fromJson(knowledge), sight);
+      return question.includes(onlyCount)
+        ? `Pairs: ${numberOfPairs(query, records)}`
+        : goldPairs(query, records).join("\n");
     },
+    plan: (question) => pairsPlan(question, question.includes(onlyCount)),
   }),
 };
 
-function labelled(knowledge: JsonObject): Pick<Mind, "leaf" | "searchFor"> {
+function labelled(
+  knowledge: JsonObject,
+): Pick<Mind, "leaf" | "searchFor" | "needsAll" | "record" | "isTelling"> {
   const table = LabelTable.fromJson(knowledge);
   return {
+    needsAll: true,
+    record: (line, position, sight) => recordOf(line, position, sight, table),
+    isTelling: (line) => line.includes(" || Instance: "),
     leaf: (prompt, sight) => (/^\d+: /m.test(prompt) ? labellingLeaf(table, sight)(prompt) : undefined),
     searchFor: (question) => [
       ...(question.match(/label '[^']+'/g) ?? []),
@@ -151,10 +162,19 @@ function pairTasks(window: OolongWindow, lengthTokens: number): Task[] {
     lengthTokens,
     world: window.name,
     context: [window.file],
-    question: query.question,
-    gold: goldPairs(query, window.records),
+    ...(lengthTokens <= longestList
+      ? { question: query.question, gold: goldPairs(query, window.records) }
+      : {
+          question: `${query.question} ${onlyCount}`,
+          gold: `Pairs: ${numberOfPairs(query, window.records)}`,
+        }),
   }));
 }
+
+/** In tokens: a list of the pairs above it would be tens of megabytes, and at ten million tokens billions of pairs. */
+const longestList = 131_072;
+const onlyCount =
+  "There are too many to list: give only how many such pairs there are, in the form 'Pairs: [X]'.";
 
 /** Each window is a world: the same text may be labelled otherwise in another one. */
 function worldsOf(windows: readonly OolongWindow[]): Record<string, JsonObject> {

@@ -21,6 +21,18 @@ export function goldPairs(query: PairsQuery, records: readonly OolongRecord[]): 
   return pairs;
 }
 
+/** How many pairs there are, without making them. */
+export function numberOfPairs(query: PairsQuery, records: readonly OolongRecord[]): number {
+  let [both, onlyFirst, onlySecond] = [0, 0, 0];
+  for (const own of Map.groupBy(records, ({ user }) => user).values()) {
+    const [first, second] = [fits(query.first, own), fits(query.second, own)];
+    if (first && second) both++;
+    else if (first) onlyFirst++;
+    else if (second) onlySecond++;
+  }
+  return (both * (both - 1)) / 2 + both * (onlyFirst + onlySecond) + onlyFirst * onlySecond;
+}
+
 function fits({ all, any, dates }: Role, records: readonly OolongRecord[]): boolean {
   const holds = ({ label, at, count }: Role["all"][number]): boolean => {
     const found = records.filter((record) => record.label === label).length;
@@ -55,18 +67,18 @@ function normal(pair: string): string {
 }
 
 /** Reads the conditions out of the question's own words, labels every line, and joins users in code. */
-export function pairsRoot(question: string, turn: number): string {
+export function pairsRoot(question: string, turn: number, shouldCount: boolean): string {
   const cells = [
     look,
     keep(""),
     labelCell(question),
-    ["I join users by what they have.", join(question)] as const,
+    ["I join users by what they have.", join(question, shouldCount)] as const,
   ];
   const [plan, code] = cells[Math.min(turn, cells.length) - 1] ?? look;
   return cell(plan, code);
 }
 
-function join(question: string): string {
+function join(question: string, shouldCount: boolean): string {
   const asked = /list all pairs of user IDs \(.*?\) (.*?)\. Each of the questions/.exec(question)?.[1] ?? "";
   const [, x, y, rest = ""] =
     /^where both users have at least one instance with an? (.+?) or ([^,]+)(.*)$/.exec(asked) ?? [];
@@ -84,14 +96,20 @@ for r, l in zip(records, label_of): has[int(r[1])][l].append(r[0])
 def a(own): return ${first}
 def b(own): return ${second}
 users = [(u, bool(a(has[u])), bool(b(has[u]))) for u in sorted(has)]
-pairs = []
+${shouldCount ? countPairs : listPairs}`;
+}
+
+const countPairs = `both = sum(ua and ub for _, ua, ub in users)
+first, second = sum(ua and not ub for _, ua, ub in users), sum(ub and not ua for _, ua, ub in users)
+FINAL(f"Pairs: {both * (both - 1) // 2 + both * (first + second) + first * second}")`;
+
+const listPairs = `pairs = []
 for i, (u, ua, ub) in enumerate(users):
     if not (ua or ub): continue
     pairs.extend(f"({u}, {v})" for v, va, vb in users[i+1:] if (ua and vb) or (ub and va))
 result = "\\n".join(pairs) if pairs else "[]"
 print(len(pairs), "pairs", len(result), "characters")
 FINAL_VAR("result")`;
-}
 
 /** "at least two instances with location and exactly one instance with entity" as a condition in Python. */
 function roleCode(text: string): string {

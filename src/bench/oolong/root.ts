@@ -19,7 +19,8 @@ export type Cell = readonly [plan: string, code: string];
 /** Shared with the policy for pairs of users: the first thing that anyone does with such a window. */
 export const look: Cell = [
   "I look at how the lines are made.",
-  `lines = context.splitlines()
+  `text = context if isinstance(context, str) else "\\n".join(str(d) for d in context)
+lines = text.splitlines()
 print(len(lines), "lines")
 print("\\n".join(lines[:8]))
 print("...")
@@ -67,7 +68,7 @@ function filterFor(question: string): string {
 export function labelCell(question: string): Cell {
   return [
     "The kind of each line must be read: sub-LMs label numbered lines, all pieces in one batch; I ask again for what is missing.",
-    `head = context[:context.find("Date: ")] if "Date: " in context[:5000] else ""
+    `head = text[:text.find("Date: ")] if "Date: " in text[:5000] else ""
 labels = re.findall(r"'([^']+)'", head) or ${JSON.stringify(labelsIn(question))}
 texts = [r[2] for r in records]
 if len(set(texts)) < len(texts): texts = [r[3] for r in records]
@@ -99,7 +100,7 @@ print(count)`,
 function guessCell(question: string): Cell {
   return [
     "There are no sub-LMs, so I guess kinds by key words.",
-    `head = context[:context.find("Date: ")] if "Date: " in context[:5000] else ""
+    `head = text[:text.find("Date: ")] if "Date: " in text[:5000] else ""
 labels = re.findall(r"'([^']+)'", head) or ${JSON.stringify(labelsIn(question))}
 words = [("abbreviation", r"stand for|abbreviation|full form|acronym"), ("numeric value", r"^How (many|much|old|far|long|tall|big)|^What (year|date|day|percent)|^When"),
     ("human being", r"^Who|^What (man|woman|actor|president|king)"), ("location", r"^Where|^What (city|country|town|river|state)"),

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { appendFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sha256 } from "../../core/json.ts";
+import { sha256, type JsonObject } from "../../core/json.ts";
 import type { Level, Task } from "../task.ts";
 import type { Measured } from "./meter.ts";
 
@@ -26,6 +26,8 @@ export interface Artifact {
   /** Most memory of this process and its children, the server of simulated models left out; null where it can't be read. */
   readonly peakRssMb: number | null;
   readonly measured: Measured;
+  /** What the arm had to say of how it went. */
+  readonly facts?: JsonObject;
   readonly manifestSha256: string;
 }
 

@@ -1,6 +1,6 @@
 /** Adds up what a task consumed, from the events of its run: root and sub-calls apart, and where the time went. */
 import type { TraceEvent } from "../../core/trace.ts";
-import { addUsage, noUsage, type Usage } from "../../core/usage.ts";
+import { addUsage, noUsage, type RunUsage, type Usage } from "../../core/usage.ts";
 
 export interface RoleUsage extends Usage {
   calls: number;
@@ -66,6 +66,13 @@ export class Meter {
       default:
         return;
     }
+  };
+
+  /** Adds calls that were made without events. */
+  readonly addUnseen = (usage: RunUsage, costUsd: number | null): void => {
+    this.#sub = { ...addUsage(this.#sub, usage), calls: this.#sub.calls + usage.calls };
+    this.#failedCalls += usage.failedCalls;
+    this.#costUsd = this.#costUsd === null || costUsd === null ? null : this.#costUsd + costUsd;
   };
 
   get costUsd(): number | null {

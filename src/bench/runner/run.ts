@@ -1,12 +1,13 @@
 /** Works through arms × tasks × repeats: what is done is not done again, and nothing is sent that could cross the ceiling. */
-import { createWriteStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { createWriteStream, mkdirSync, mkdtempSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createGzip } from "node:zlib";
 import { isUnabridgedError, messageOf } from "../../core/errors.ts";
 import { sha256 } from "../../core/json.ts";
 import type { TraceEvent } from "../../core/trace.ts";
-import type { Arm, Outcome } from "../arms/arm.ts";
+import type { Arm, Outcome, Setting } from "../arms/arm.ts";
+import type { Engine } from "../../engine/index.ts";
 import type { Dataset, Family, Level, Task } from "../task.ts";
 import { ArtifactFolder, shownAnswer, type Artifact } from "./artifact.ts";
 import { CostCeiling } from "./cost-ceiling.ts";
@@ -103,7 +104,12 @@ async function runOne(
   };
   const costUsd = Math.min(allowance ?? Infinity, bench.limits.costUsd ?? Infinity);
   const limits = { ...bench.limits, ...(Number.isFinite(costUsd) && { costUsd }) };
-  const setting = world.setting(limits, bench.callTimeoutMs, bench.signal, watch);
+  await using engines = new TaskEngines((home) => world.newEngine(home), join(bench.folder, "home"));
+  const setting: Setting = {
+    ...world.setting(limits, bench.callTimeoutMs, bench.signal, watch),
+    addUnseen: meter.addUnseen,
+    freshEngine: () => engines.next(),
+  };
   const memory = new MemoryWatch((line) => line.includes("simulated/serve"));
   const startedAt = performance.now();
   let outcome:
@@ -144,8 +150,36 @@ async function runOne(
     wallMs,
     peakRssMb,
     measured: meter.read(),
+    ...("facts" in outcome && { facts: outcome.facts }),
     manifestSha256: bench.manifestSha256,
   };
+}
+
+/** Engines of one task alone. */
+class TaskEngines implements AsyncDisposable {
+  readonly #open: (home: string) => Engine;
+  readonly #folder: string;
+  readonly #engines: Engine[] = [];
+  readonly #homes: string[] = [];
+
+  constructor(open: (home: string) => Engine, folder: string) {
+    this.#open = open;
+    this.#folder = folder;
+  }
+
+  next(): Engine {
+    mkdirSync(this.#folder, { recursive: true });
+    const home = mkdtempSync(join(this.#folder, "task-"));
+    const engine = this.#open(home);
+    this.#homes.push(home);
+    this.#engines.push(engine);
+    return engine;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#engines.map((engine) => engine.close()));
+    for (const home of this.#homes) await rm(home, { recursive: true, force: true });
+  }
 }
 
 function errorOf(error: unknown): NonNullable<Artifact["error"]> {

@@ -33,16 +33,24 @@ export class World implements AsyncDisposable {
   readonly #models: BenchModels;
   readonly #concurrency: number;
 
+  readonly #sandbox: "wasm" | "native";
+
   constructor(models: BenchModels, home: string, sandbox: "wasm" | "native", concurrency: number) {
     this.#models = models;
     this.#concurrency = concurrency;
-    this.#parts = new BuiltInParts({
-      ...models,
-      modelsByDepth: [models.model],
-      sandbox,
-      home: join(home, "home"),
-    });
+    this.#sandbox = sandbox;
+    this.#parts = this.#newParts(join(home, "home"));
     this.#engine = new Engine(this.#parts, { limits: { concurrency } });
+  }
+
+  /** Another engine of the same models, whose stores are in that folder. */
+  newEngine(home: string): Engine {
+    return new Engine(this.#newParts(home), { limits: { concurrency: this.#concurrency } });
+  }
+
+  #newParts(home: string): BuiltInParts {
+    const sandbox = this.#sandbox;
+    return new BuiltInParts({ ...this.#models, modelsByDepth: [this.#models.model], sandbox, home });
   }
 
   setting(
@@ -50,7 +58,7 @@ export class World implements AsyncDisposable {
     callTimeoutMs: number | undefined,
     signal: AbortSignal,
     watch: (event: TraceEvent) => void,
-  ): Setting {
+  ): Omit<Setting, "addUnseen" | "freshEngine"> {
     const identity = { runId: newRunId(), parentRunId: undefined, depth: 0 };
     let seq = 0;
     const nextSeq = (): number => ++seq;

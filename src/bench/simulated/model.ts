@@ -5,8 +5,10 @@
 import { estimateTokens } from "../../core/tokens.ts";
 import type { FakeReply, FakeRequest } from "../../testing/index.ts";
 import { marks, textIn } from "../arms/prompts.ts";
+import { isPlainObject } from "../../core/json.ts";
 import { drawOf } from "../random.ts";
 import type { Mind, Sight } from "../task.ts";
+import { conversingReply } from "./conversing.ts";
 import type { SimulatedSettings } from "./settings.ts";
 import { breakForm, sightOf } from "./sight.ts";
 
@@ -43,12 +45,17 @@ function replyOf(
     const depth = first.text.includes("rlm_query_batched") ? 2 : first.text.includes("llm_query") ? 1 : 0;
     return { text: mindFor(question, minds).root(question, turn, depth) };
   }
+  const isTelling = (line: string): boolean => minds.some((mind) => mind.isTelling?.(line) === true);
+  const said = conversingReply(request, (asked) => mindFor(asked, minds), isTelling, settings, sight);
+  if (said) return said;
   const question = textIn(whole, "question");
   if (question === undefined)
     return {
       text: leafReply(request.text.slice(0, Math.floor(request.text.length * cut)), minds, settings, sight),
     };
   const mind = mindFor(question, minds);
+  if (whole.includes(marks.plan))
+    return { text: JSON.stringify(mind.plan?.(question) ?? "No line by itself says anything of it.") };
   if (whole.includes(marks.notes)) return { text: summarise(seen, question, mind, settings) };
   if (whole.includes(marks.cells))
     return {
@@ -71,11 +78,26 @@ function leafReply(
   settings: SimulatedSettings,
   sight: Sight,
 ): string {
+  const rows = rowsFor(prompt, minds, sight);
+  if (rows !== undefined) return rows;
   for (const mind of minds) {
     const answer = mind.leaf(prompt, sight);
     if (answer !== undefined) return breakForm(answer, settings, prompt);
   }
   throw new Error(`No simulated model understands this prompt: ${prompt.slice(0, 300)}`);
+}
+
+/** A batch of map: the result of each item, under its id; undefined where the prompt is no batch. */
+function rowsFor(prompt: string, minds: readonly Mind[], sight: Sight): string | undefined {
+  const list = /<items>\n([\s\S]*)\n<\/items>/.exec(prompt)?.[1]?.split("\n");
+  const mind = minds.find(({ record }) => record !== undefined);
+  if (list === undefined || !mind?.record) return undefined;
+  const results = list.map((text, index) => {
+    const item: unknown = JSON.parse(text);
+    const { id, line } = isPlainObject(item) ? item : {};
+    return { id: Number(id), result: mind.record?.(String(line), index / list.length, sight) ?? {} };
+  });
+  return JSON.stringify({ results });
 }
 
 /** Keeps a share of the lines by chance; the adversarial one drops what the question needs first. */
@@ -89,17 +111,28 @@ function summarise(prompt: string, question: string, mind: Mind, settings: Simul
     adversarial && wanted.some((word) => line.includes(word))
       ? false
       : drawOf(`${settings.seed} keep ${line}`) < keeps;
-  return lines.filter(isKept).join("\n").slice(0, mostNoteCharacters);
+  const mostTokens = Number(/in at most (\d+) tokens/.exec(prompt)?.[1] ?? 8_000);
+  return lines
+    .filter(isKept)
+    .join("\n")
+    .slice(0, mostTokens * 3);
 }
-
-const mostNoteCharacters = 24_000;
 
 function react(prompt: string, question: string, mind: Mind, sight: Sight, turn: number): string {
   const words = mind.searchFor(question);
   const word = words[turn - 1];
   return word !== undefined && turn <= 5
     ? `Thought: I look for it.\nAction: search[${word}]`
-    : `Thought: that must do.\nAction: finish[${mind.read(prompt, question, sight)}]`;
+    : `Thought: that must do.\nAction: finish[${mind.read(inOrder(prompt), question, sight)}]`;
+}
+
+/** What was observed, by the numbers of its lines: one who reads them sees which comes first. */
+function inOrder(observed: string): string {
+  const numberOf = (line: string): number => Number(/^\[line (\d+)\]/.exec(line)?.[1] ?? 0);
+  return observed
+    .split(/\n(?=\[line \d)/)
+    .sort((a, b) => numberOf(a) - numberOf(b))
+    .join("\n");
 }
 
 function useTools(prompt: string, question: string, mind: Mind, sight: Sight, turn: number): FakeReply {

@@ -81,7 +81,19 @@ export const faulty: SimulatedSettings = {
   },
 };
 
-export const profiles: Readonly<Record<string, SimulatedSettings>> = { perfect, decaying, faulty };
+/** Reads perfectly, but of what it sums up it keeps one line in ten. */
+export const lossy: SimulatedSettings = { ...perfect, summary: { keeps: 0.1, adversarial: false } };
+
+/** Reads perfectly, and sums up in bad faith: leaves out what will be asked for, gives nothing, too much, or orders. */
+export const adversarial: SimulatedSettings = { ...perfect, summary: { keeps: 0.25, adversarial: true } };
+
+export const profiles: Readonly<Record<string, SimulatedSettings>> = {
+  perfect,
+  decaying,
+  faulty,
+  lossy,
+  adversarial,
+};
 
 /** Invented prices in US dollars per million tokens, so that cost curves have a scale. */
 export const simulatedPrices = {

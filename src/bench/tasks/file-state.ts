@@ -94,13 +94,15 @@ const stateMind: Mind = {
   knows: (text) => text.includes("history of one file"),
   leaf: () => undefined,
   searchFor: () => [],
+  needsAll: true,
   root: (_question, turn) =>
     turn === 1
       ? cell(
           "I apply each hunk in turn.",
           `import re
+text = context if isinstance(context, str) else "\\n".join(str(d).rstrip("\\n") for d in context)
 state = []
-for hunk in re.split(r"^commit [0-9a-f]{40}$", context, flags=re.M)[1:]:
+for hunk in re.split(r"^commit [0-9a-f]{40}$", text, flags=re.M)[1:]:
     head, _, body = hunk.partition("@@ -")
     start, count = map(int, re.match(r"(\\d+),(\\d+)", body).groups())
     at = start - 1 if count else start

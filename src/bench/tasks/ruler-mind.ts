@@ -1,5 +1,6 @@
 /** How simulated models play RULER: a cell of grep or counting at the root, and reading a text that is shown. It knows nothing but text. */
-import { cell, type Mind, type Sight } from "../task.ts";
+import type { JsonObject } from "../../core/json.ts";
+import { cell, type MapPlan, type Mind, type Sight } from "../task.ts";
 
 export function rulerMind(): Mind {
   return {
@@ -8,6 +9,9 @@ export function rulerMind(): Mind {
     root: (question, turn) => cells(question)[Math.min(turn, 2) - 1] ?? "",
     leaf: () => undefined,
     read,
+    plan,
+    record: recordOf,
+    isTelling: (line) => /special magic|^VAR /.test(line),
     searchFor(question) {
       const keys = keysIn(question);
       const value = /assigned the value (\d+)/.exec(question)?.[1];
@@ -62,7 +66,8 @@ FINAL(" ".join(name for name, _ in rows if name in known))`,
 from collections import Counter
 count = Counter()
 step = 1_000_000
-lines = context.splitlines()[1:]
+text = context if isinstance(context, str) else "\\n".join(str(d) for d in context)
+lines = text.splitlines()[1:]
 for l in lines: count.update(re.findall(r"${pattern}", l))
 print(count.most_common(${most + 2}))${drop}`,
     ),
@@ -71,6 +76,43 @@ print(count.most_common(${most + 2}))${drop}`,
       `FINAL(" ".join(w for w, _ in count.most_common(${most})))`,
     ),
   ];
+}
+
+/** What a line by itself says of needles, assignments and list entries; words in running text are none of its own. */
+function plan(question: string): MapPlan | undefined {
+  const fields = { kind: "string", name: "string", value: "string" } as const;
+  const prompt =
+    '{{line}}\n\nIf this hides a special magic number, give kind "number", what it is for as name, and the number as value. If it assigns a variable, give kind "variable", its name, and as value what it is assigned. If it is an entry of a numbered list, give kind "entry" and its word as name. Else give empty texts.';
+  const keys = keysIn(question);
+  const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+  const value = /assigned the value (\d+)/.exec(question)?.[1];
+  if (keys.length > 0)
+    return {
+      ...{ prompt, fields },
+      sql: `select value from results where kind = 'number' and name in (${keys.map(quoted).join(", ")}) order by position`,
+    };
+  if (value !== undefined)
+    return {
+      ...{ prompt, fields },
+      sql: `with recursive known(name) as (select ${quoted(value)} union select results.name from results join known on results.value = known.name where kind = 'variable') select name from known where name <> ${quoted(value)}`,
+    };
+  return /common words/.test(question)
+    ? {
+        ...{ prompt, fields },
+        sql: "select name from results where kind = 'entry' group by name order by count(*) desc limit 10",
+      }
+    : undefined;
+}
+
+function recordOf(line: string, position: number, sight: Sight): JsonObject {
+  const none = { kind: "", name: "", value: "" };
+  if (!sight.isRight(line, position)) return none;
+  const [, key, number = ""] = /special magic numbers for (\S+) is: (\d+)/.exec(line) ?? [];
+  if (key !== undefined) return { kind: "number", name: key, value: number };
+  const [, name, source = ""] = /^VAR (\w+) = (?:VAR )?(\w+)/.exec(line) ?? [];
+  if (name !== undefined) return { kind: "variable", name, value: source };
+  const word = /^\d+\. (\w+)$/.exec(line)?.[1];
+  return word === undefined ? none : { kind: "entry", name: word, value: "" };
 }
 
 /** One who is shown the text finds what it sees, item by item. */
