@@ -22,19 +22,27 @@ export interface Estimate {
   readonly prompt: string;
 }
 
-/** Reads the whole input. Throws ConfigError as the map itself would. */
+export interface EstimateOptions {
+  readonly keyField?: string | undefined;
+  /** Only so many items from the beginning. @default all */
+  readonly limit?: number | undefined;
+  /** How many of them are looked at closely. @default 200 */
+  readonly sample?: number;
+}
+
+/** Reads the input. Throws ConfigError as the map itself would. */
 export async function estimateMap(
   asking: Asking,
   items: Entries,
-  options: { readonly keyField?: string | undefined; readonly sample?: number } = {},
+  options: EstimateOptions = {},
 ): Promise<Estimate> {
-  const { sample = 200, keyField } = options;
+  const { sample = 200, keyField, limit } = options;
   const { template, task, pace, output, model } = asking;
   const seen = new Set<string>();
   const shown: Json[] = [];
   let rows = 0;
   let faults = 0;
-  for await (const chunk of rowsOf(items, { keyField })) {
+  for await (const chunk of rowsOf(items, { keyField, limit })) {
     if (rows === 0)
       checkTemplate(
         template,

@@ -1,4 +1,4 @@
-/** Records outcomes in the store, many in one commit, while the next are being worked on. */
+/** Records outcomes in the store: those of many lanes in one commit. */
 import type { JobId } from "../core/ids.ts";
 import type { JobStore } from "../core/job-store.ts";
 import type { RunScope } from "../core/scope.ts";
@@ -17,8 +17,6 @@ export interface SettleListener {
 }
 
 const mostAtOnce = 1000;
-/** More than this unrecorded, and lanes wait: what isn't recorded is lost with the process. */
-const mostWaiting = 4000;
 
 export class Settler {
   readonly #jobs: JobStore;
@@ -26,8 +24,11 @@ export class Settler {
   readonly #emit: RunScope["emit"];
   readonly #listener: SettleListener;
   #waiting: Finished[] = [];
+  /** Of those that wait, none is recorded before all are. */
+  #recorded = newPromise();
   #flushing: Promise<void> | undefined;
   #isScheduled = false;
+  #isBroken = false;
 
   constructor(jobs: JobStore, jobId: JobId, emit: RunScope["emit"], listener: SettleListener) {
     this.#jobs = jobs;
@@ -40,9 +41,15 @@ export class Settler {
     return this.#waiting.length === 0 && !this.#flushing;
   }
 
-  /** Resolves at once while the store keeps up. Rejects with what the store said, as does every later call. */
-  async add(finished: readonly Finished[]): Promise<void> {
+  /**
+   * Resolves when these are recorded: a lane that waits for it has at most one call that a killed process would pay for
+   * twice. Rejects with what the store said.
+   */
+  add(finished: readonly Finished[]): Promise<void> {
+    // What the store said once it says to all who come later.
+    if (this.#isBroken) return this.flush();
     this.#waiting.push(...finished);
+    const recorded = this.#recorded.promise;
     if (!this.#flushing && !this.#isScheduled) {
       this.#isScheduled = true;
       // On the next turn: what ends in this one shares the commit.
@@ -51,7 +58,7 @@ export class Settler {
         this.#begin();
       });
     }
-    if (this.#waiting.length > mostWaiting) await this.flush();
+    return recorded;
   }
 
   async flush(): Promise<void> {
@@ -68,22 +75,39 @@ export class Settler {
     flushing.then(
       () => (this.#flushing = undefined),
       // The promise stays where it is: `flush` tells of it again.
-      (error: unknown) => this.#listener.onFailed(error),
+      (error: unknown) => {
+        this.#isBroken = true;
+        this.#listener.onFailed(error);
+      },
     );
   }
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const chunk = this.#waiting.splice(0, mostAtOnce);
-      await this.#jobs.settle(
-        this.#jobId,
-        chunk.map(({ unit, lease, attempts, costUsd, outcome }) => ({
-          ...{ unit: unit.unit, lease: lease.id, attempts, costUsd, outcome },
-        })),
-      );
-      for (const finished of chunk) this.#account(finished);
-      this.#listener.onSettled();
+      const finished = this.#waiting.splice(0);
+      const { resolve, reject } = this.#recorded;
+      this.#recorded = newPromise();
+      try {
+        for (let start = 0; start < finished.length; start += mostAtOnce)
+          await this.#record(finished.slice(start, start + mostAtOnce));
+        resolve();
+      } catch (error) {
+        reject(error);
+        this.#recorded.reject(error);
+        throw error;
+      }
     }
+  }
+
+  async #record(chunk: readonly Finished[]): Promise<void> {
+    await this.#jobs.settle(
+      this.#jobId,
+      chunk.map(({ unit, lease, attempts, costUsd, outcome }) => ({
+        ...{ unit: unit.unit, lease: lease.id, attempts, costUsd, outcome },
+      })),
+    );
+    for (const finished of chunk) this.#account(finished);
+    this.#listener.onSettled();
   }
 
   #account({ lease, unit, outcome, attempts, costUsd, durationMs }: Finished): void {
@@ -98,4 +122,11 @@ export class Settler {
       ...(outcome.ok && outcome.agreement !== undefined ? { agreement: outcome.agreement } : {}),
     });
   }
+}
+
+/** One that may fail with nobody waiting: the listener hears of it in any case. */
+function newPromise(): PromiseWithResolvers<void> {
+  const created = Promise.withResolvers<void>();
+  created.promise.catch(() => {});
+  return created;
 }

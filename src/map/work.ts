@@ -247,7 +247,11 @@ class Shift {
   /** Nothing else is left: where nothing ever succeeded, the endpoint is to blame. */
   #judge(): void {
     const [first] = this.#suspected;
-    if (this.#hasSucceeded || !first || first.outcome.ok) return void this.#clearSuspicion();
+    if (this.#hasSucceeded || !first || first.outcome.ok) {
+      // What the store refuses, the listener hears.
+      this.#clearSuspicion().catch(() => {});
+      return;
+    }
     const { code, message } = first.outcome.error;
     this.#finish({
       type: "failed",
