@@ -22,14 +22,22 @@ export interface StageOptions extends HttpOptions {
   /** What the provider behind it speaks. @default "openai-chat" */
   readonly upstream?: Upstream["dialects"][number] | "none";
   readonly price?: Model["price"];
+  /** Requests that the provider remembers. @default 1000 */
+  readonly record?: number;
+  /** A folder that outlives the stage. @default one of its own */
+  readonly home?: string;
 }
 
 export const upstreamKey = "upstream-key";
 
 export async function serveStage(options: StageOptions = {}): Promise<ServeStage> {
-  const { reply = () => "fine", window = 16_000, upstream: kind = "openai-chat", price, ...http } = options;
-  const provider = await startFakeProvider({ reply, apiKey: upstreamKey });
-  const home = await mkdtemp(join(tmpdir(), "unabridged-serve-"));
+  const { reply = () => "fine", window = 16_000, upstream: kind = "openai-chat", price } = options;
+  const { record, home: kept, ...http } = options;
+  const provider = await startFakeProvider({
+    ...{ reply, apiKey: upstreamKey },
+    ...(record !== undefined && { record }),
+  });
+  const home = kept ?? (await mkdtemp(join(tmpdir(), "unabridged-serve-")));
   const facts = {
     id: "fake-model",
     apiKey: upstreamKey,
@@ -69,7 +77,7 @@ export async function serveStage(options: StageOptions = {}): Promise<ServeStage
       await server.close({ graceMs: 0 });
       await service.close();
       await provider.close();
-      await rm(home, { recursive: true, force: true });
+      if (kept === undefined) await rm(home, { recursive: true, force: true });
     },
   };
 }

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { addChat, addConversations } from "./chat-commands.ts";
 import { addLimitFlags, addModelFlags, addSandboxFlag, type AskFlags } from "./flags.ts";
 import { addJobs, addMap, addWorker } from "./map-commands.ts";
+import { addServe } from "./serve-commands.ts";
 import { addMcp } from "./mcp-commands.ts";
 import { version } from "./version.ts";
 
@@ -43,6 +44,7 @@ function commands(exit: (code: number) => void): Command {
   addMap(program, exit);
   addJobs(program, exit);
   addWorker(program, exit);
+  addServe(program, exit);
   addMcp(program, exit);
   program
     .command("doctor")

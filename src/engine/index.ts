@@ -7,6 +7,7 @@ export {
   isRecallTool,
   Recogniser,
   recallTools,
+  requestTokens,
   type ChatResult,
   type ContextReport,
   type ConversationTool,

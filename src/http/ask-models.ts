@@ -22,13 +22,16 @@ export async function answerAsk(
   name: string,
 ): Promise<void> {
   const request = dialect.read(body.json);
-  const { query, documents } = askedOf(request);
-  const engine = await service.engine(exchange.tenant, name.slice(askPrefix.length));
+  const bare = name.slice(askPrefix.length);
+  const { contextWindow } = await service.model(bare);
+  const { query, documents } = askedOf(request, contextWindow);
+  const engine = await service.engine(exchange.tenant, bare);
   const context = documents.length === 1 && documents[0] ? documents[0] : documents;
-  const run = engine.ask({ query, context }, { signal: exchange.signal, caller: { served: name } });
   const schema = request.settings.output?.schema;
   // Checked before anything is paid for.
   const faultOf = schema && (await schemaCheck(schema));
+  const cache = !/\bno-cache\b/i.test(exchange.request.headers["cache-control"] ?? "");
+  const run = engine.ask({ query, context }, { cache, signal: exchange.signal, caller: { served: name } });
   let answer: string | undefined;
   await serveRun<AskResult>(exchange, {
     ...{ run, dialect, head: newHead(name, request.wantsUsage), isStream: body.json["stream"] === true },

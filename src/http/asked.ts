@@ -5,7 +5,7 @@
 import type { DocumentInput } from "../core/context.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
-import { textOfMessage, type FilePart, type Message } from "../core/message.ts";
+import { textOfMessage, type FilePart, type Message, type UserPart } from "../core/message.ts";
 import type { ClientRequest } from "./dialect.ts";
 
 export interface Asked {
@@ -13,14 +13,16 @@ export interface Asked {
   readonly documents: readonly DocumentInput[];
 }
 
-/** In characters. Longer texts are not read but held. */
-const largeText = 8_000;
-/** Of a large text that may hold the question, so much from each end is part of it. */
-const mostHead = 1_000;
-const mostTail = 3_000;
+/** Longer texts are not read but held. In characters: a twelfth of a window, as most languages are counted. */
+function largestFor(window: number): number {
+  return Math.min(8_000, Math.max(500, Math.floor(window / 3)));
+}
 
-/** Throws ConfigError "invalid_input" where nobody asks anything, or asks for what an answer can't have. */
-export function askedOf({ messages, tools, settings }: ClientRequest): Asked {
+/**
+ * Instructions, what was said before and what is asked now take no more than a quarter of the window together.
+ * Throws ConfigError "invalid_input" where nobody asks anything, or asks for what an answer can't have.
+ */
+export function askedOf({ messages, tools, settings }: ClientRequest, window = 32_768): Asked {
   if (tools.length > 0)
     throw new ConfigError(
       "invalid_input",
@@ -30,50 +32,60 @@ export function askedOf({ messages, tools, settings }: ClientRequest): Asked {
   const question = messages[last];
   if (question?.role !== "user")
     throw new ConfigError("invalid_input", "There is no message of a user, so nothing is asked.");
-  const documents: DocumentInput[] = [];
-  const said = messages.slice(0, last).flatMap((message, index) => before(message, index, documents));
-  const asked = question.content.map((part) =>
-    part.type === "text" ? short(part.text, `message ${last + 1}`, documents) : file(part, last, documents),
-  );
-  const told = said.join("\n\n");
-  if (told.length > largeText) documents.push({ text: told, title: "the conversation so far" });
-  const context = told === "" || told.length > largeText ? [] : [`Said before:\n${told}`];
+  const holder = new Holder(largestFor(window));
+  const instructions = messages.flatMap((message) => (message.role === "system" ? [message.content] : []));
+  const told = messages.slice(0, last).flatMap((message, index) => before(message, index, holder));
+  const asked = question.content.map((part) => shownPart(part, last, `message ${last + 1}`, holder));
   const query = [
-    ...context,
-    ...asked.filter((text) => text !== ""),
-    ...(settings.output ? [formatOf(settings.output.schema)] : []),
+    under("Instructions:", holder.short(instructions.join("\n\n"), "instructions")),
+    under("Said before:", holder.short(told.join("\n\n"), "the conversation so far")),
+    holder.short(asked.filter((text) => text !== "").join("\n\n"), `message ${last + 1}, in short`),
+    settings.output ? formatOf(settings.output.schema) : "",
   ];
   // A question over nothing but itself is still one: what was said is all there is to look into.
-  if (documents.length === 0)
-    documents.push({ text: [told, ...asked].join("\n\n"), title: "the conversation" });
-  return { query: query.join("\n\n"), documents };
+  if (holder.documents.length === 0)
+    holder.documents.push({ text: [...told, ...asked].join("\n\n"), title: "the conversation" });
+  return { query: query.filter((text) => text !== "").join("\n\n"), documents: holder.documents };
 }
 
-function before(message: Message, index: number, documents: DocumentInput[]): readonly string[] {
+function under(heading: string, text: string): string {
+  return text === "" ? "" : `${heading}\n${text}`;
+}
+
+function before(message: Message, index: number, holder: Holder): readonly string[] {
   const name = `message ${index + 1} (${message.role})`;
-  if (message.role === "system") return [`Instructions: ${short(message.content, name, documents)}`];
-  if (message.role === "user") {
-    const parts = message.content.map((part) =>
-      part.type === "text" ? short(part.text, name, documents) : file(part, index, documents),
-    );
-    return [`user: ${parts.join("\n")}`];
-  }
+  if (message.role === "system") return [];
+  if (message.role === "user")
+    return [`user: ${message.content.map((part) => shownPart(part, index, name, holder)).join("\n")}`];
   const text = textOfMessage({ ...message, content: message.content.filter(isSaid) } as Message);
-  return [`${message.role}: ${short(text, name, documents)}`];
+  return [`${message.role}: ${holder.short(text, name)}`];
+}
+
+function shownPart(part: UserPart, index: number, name: string, holder: Holder): string {
+  return part.type === "text" ? holder.short(part.text, name) : file(part, index, holder.documents);
 }
 
 function isSaid({ type }: { readonly type: string }): boolean {
   return type !== "reasoning";
 }
 
-/** The text itself, or what stands at its ends, where questions stand, once it is a document. */
-function short(text: string, title: string, documents: DocumentInput[]): string {
-  if (text.length <= largeText) return text;
-  documents.push({ text, title });
-  const head = cutAfter(text.slice(0, mostHead));
-  const tail = cutBefore(text.slice(-mostTail));
-  const left = text.length - head.length - tail.length;
-  return `${head}\n[… ${left.toLocaleString("en-US")} characters: document ${documents.length}, "${title}", in the context …]\n${tail}`.trim();
+class Holder {
+  readonly documents: DocumentInput[] = [];
+  readonly #largest: number;
+
+  constructor(largest: number) {
+    this.#largest = largest;
+  }
+
+  /** The text itself, or what stands at its ends, where questions stand, once it is a document. */
+  short(text: string, title: string): string {
+    if (text.length <= this.#largest) return text;
+    this.documents.push({ text, title });
+    const head = cutAfter(text.slice(0, this.#largest >> 3));
+    const tail = cutBefore(text.slice(-((this.#largest * 3) >> 3)));
+    const left = text.length - head.length - tail.length;
+    return `${head}\n[… ${left.toLocaleString("en-US")} characters: document ${this.documents.length}, "${title}", in the context …]\n${tail}`.trim();
+  }
 }
 
 /** Whole paragraphs, or whole lines where those are long. */
@@ -85,7 +97,7 @@ function cutAfter(text: string): string {
 function cutBefore(text: string): string {
   const paragraph = text.indexOf("\n\n");
   const start = paragraph >= 0 && text.length - paragraph > 20 ? paragraph : text.indexOf("\n");
-  return start < 0 ? text.slice(-mostHead).toWellFormed() : text.slice(start).trimStart();
+  return start < 0 ? text.toWellFormed() : text.slice(start).trimStart();
 }
 
 function file(part: FilePart, index: number, documents: DocumentInput[]): string {

@@ -27,8 +27,11 @@ export class BodySpace {
     return this.#held;
   }
 
-  /** Throws Refusal: 413, 415, 400, and 503 where others hold all the room. */
-  async read(request: IncomingMessage): Promise<Body> {
+  /**
+   * Throws Refusal: 413, 415, 400, and 503 where others hold all the room.
+   * @param proceed called once nothing that the headers say speaks against it
+   */
+  async read(request: IncomingMessage, proceed: () => void): Promise<Body> {
     const type = request.headers["content-type"] ?? "";
     // A web page can't send this type to another origin without being asked first.
     if (!/^application\/json\b/i.test(type))
@@ -44,6 +47,7 @@ export class BodySpace {
     if (stated > this.#mostBytes) throw this.#tooLarge();
     const room = new Room(this, stated);
     try {
+      proceed();
       const bytes = await collect(request, room);
       return { bytes, json: parse(bytes), release: () => room.leave() };
     } catch (error) {
@@ -52,8 +56,10 @@ export class BodySpace {
     }
   }
 
-  take(bytes: number): void {
-    if (this.#held + bytes > this.#mostTogether)
+  /** @param size of the body with them. Large ones leave some room for those who want little. */
+  take(bytes: number, size: number): void {
+    const most = size > smallBody ? this.#mostTogether * shareOfLarge : this.#mostTogether;
+    if (this.#held + bytes > most)
       throw new Refusal(503, "busy", "The server holds as many large requests as it can. Try again.", {
         "retry-after": "2",
       });
@@ -69,6 +75,10 @@ export class BodySpace {
     if (bytes > this.#mostBytes) throw this.#tooLarge();
   }
 
+  get mostBytes(): number {
+    return this.#mostBytes;
+  }
+
   #tooLarge(): Refusal {
     const most = Math.floor(this.#mostBytes / 1024 / 1024);
     return new Refusal(
@@ -82,18 +92,23 @@ export class BodySpace {
   }
 }
 
+const smallBody = 256 * 1024;
+const shareOfLarge = 0.9;
+
 /** One buffer that grows: a million tiny chunks take no more than their bytes. */
 class Room {
   readonly #space: BodySpace;
+  readonly #most: number;
   #buffer: Buffer;
   #length = 0;
   #isOpen = true;
 
   constructor(space: BodySpace, stated: number) {
     this.#space = space;
+    this.#most = stated > 0 ? stated : space.mostBytes;
     // What is only announced takes no room yet.
     const first = Math.min(Math.max(stated, 16 * 1024), 1024 * 1024);
-    space.take(first);
+    space.take(first, first);
     this.#buffer = Buffer.allocUnsafe(first);
   }
 
@@ -101,18 +116,29 @@ class Room {
     const needed = this.#length + chunk.length;
     this.#space.check(needed);
     if (needed > this.#buffer.length) {
-      const grown = Math.max(needed, this.#buffer.length * 2);
-      this.#space.take(grown - this.#buffer.length);
-      const larger = Buffer.allocUnsafe(grown);
-      this.#buffer.copy(larger, 0, 0, this.#length);
-      this.#buffer = larger;
+      // Twice the size, so that few copies are made, but no more than it can come to.
+      const grown = Math.max(needed, Math.min(this.#buffer.length * 2, this.#most));
+      this.#space.take(grown - this.#buffer.length, grown);
+      this.#resize(grown);
     }
     chunk.copy(this.#buffer, this.#length);
     this.#length = needed;
   }
 
+  /** What was taken beyond the body is given back. */
   bytes(): Buffer {
+    const surplus = this.#buffer.length - this.#length;
+    if (surplus > smallBody) {
+      this.#resize(this.#length);
+      this.#space.give(surplus);
+    }
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  #resize(size: number): void {
+    const other = Buffer.allocUnsafe(size);
+    this.#buffer.copy(other, 0, 0, this.#length);
+    this.#buffer = other;
   }
 
   leave(): void {

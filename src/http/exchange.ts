@@ -3,25 +3,40 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { JsonObject } from "../core/json.ts";
 import type { SseEvent } from "./dialect.ts";
 
+interface ExchangeOptions {
+  readonly stallMs: number;
+  readonly closing: AbortSignal;
+  /** The client asks before it sends its body. */
+  readonly waits: boolean;
+}
+
+const costHeader = "x-unabridged-cost-usd";
+
 export class Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** The path, without what follows a question mark. */
   readonly path: string;
+  /** What follows, with the question mark. */
+  readonly query: string;
   /** Of whom; undefined for the person whose machine it is. */
   tenant: string | undefined;
   readonly #gone = new AbortController();
   readonly #stallMs: number;
+  #waits: boolean;
 
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    { stallMs, closing }: { readonly stallMs: number; readonly closing: AbortSignal },
+    { stallMs, closing, waits }: ExchangeOptions,
   ) {
     this.request = request;
     this.response = response;
-    this.path = (request.url ?? "/").replace(/[?#].*$/s, "");
+    const url = (request.url ?? "/").replace(/#.*$/s, "");
+    this.path = url.replace(/\?.*$/s, "");
+    this.query = url.slice(this.path.length);
     this.#stallMs = stallMs;
+    this.#waits = waits;
     const end = (): void => this.#gone.abort(closing.reason);
     closing.addEventListener("abort", end, { once: true });
     response.once("close", () => {
@@ -29,6 +44,12 @@ export class Exchange {
       if (!response.writableFinished)
         this.#gone.abort(new DOMException("The client has gone.", "AbortError"));
     });
+  }
+
+  /** The client may send its body. */
+  proceed(): void {
+    if (this.#waits) this.response.writeContinue();
+    this.#waits = false;
   }
 
   /** Fires when the client has gone, or the server must. */
@@ -53,13 +74,17 @@ export class Exchange {
     this.response.end(bytes);
   }
 
-  /** Trailers carry what is known only at the end. */
+  /** Trailers carry what is known only at the end. HTTP/1.0, which proxies still speak, has none. */
+  announced(): Readonly<Record<string, string>> {
+    return this.request.httpVersion === "1.0" ? {} : { trailer: costHeader };
+  }
+
   beginEvents(): void {
     this.response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-cache, no-transform",
       "x-accel-buffering": "no",
-      trailer: "x-unabridged-cost-usd",
+      ...this.announced(),
     });
     this.response.flushHeaders();
   }
@@ -78,7 +103,7 @@ export class Exchange {
   endEvents(costUsd?: number | null): void {
     if (this.response.destroyed) return;
     if (costUsd !== undefined && costUsd !== null)
-      this.response.addTrailers({ "x-unabridged-cost-usd": String(costUsd) });
+      this.response.addTrailers({ [costHeader]: String(costUsd) });
     this.response.end();
   }
 

@@ -67,6 +67,12 @@ export function failureOf(error: unknown): Failure {
       message: error.message,
       mayRetry: error.code === "busy",
     };
+  // Whoever nests without end means harm: none of our own structures is deep.
+  if (error instanceof RangeError && error.message.startsWith("Maximum call stack"))
+    return {
+      ...{ status: 400, kind: "invalid_request", code: "invalid_input", mayRetry: false },
+      message: "The request is nested too deeply.",
+    };
   // A fault of ours: its text may name files of this machine.
   return {
     ...{ status: 500, kind: "server", code: "internal", mayRetry: false },

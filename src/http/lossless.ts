@@ -4,9 +4,15 @@
  */
 import { isUnabridgedError } from "../core/errors.ts";
 import type { Message } from "../core/message.ts";
-import type { Model, ToolDefinition } from "../core/model.ts";
+import type { Model } from "../core/model.ts";
 import { estimateTokens } from "../core/tokens.ts";
-import { type ChatResult, type Engine, type Recognised } from "../engine/index.ts";
+import {
+  requestTokens,
+  type ChatResult,
+  type ContextReport,
+  type Engine,
+  type Recognised,
+} from "../engine/index.ts";
 import type { Service, Upstream } from "../setup/service.ts";
 import type { Body } from "./body.ts";
 import type { ClientRequest, Dialect } from "./dialect.ts";
@@ -34,8 +40,7 @@ export class LosslessModels {
     if (upstream && this.#fits(body, model)) {
       // Kept while the provider answers: what fits waits for nothing of ours.
       const kept = "request" in read ? this.#keep(exchange, read.request, name) : undefined;
-      exchange.tell("context", "as sent");
-      exchange.tell("tokens-saved", 0);
+      tellAsSent(exchange);
       const outcome = await passThrough(exchange, { upstream, dialect, model, body });
       await kept;
       if (outcome === "answered") return;
@@ -56,7 +61,6 @@ export class LosslessModels {
     try {
       const recognised = await this.#recognise(await this.#service.engine(exchange.tenant, name), messages);
       recognised.release();
-      tellWhich(exchange, recognised);
     } catch (error) {
       // It is sent whole again with the next request, and kept then.
       this.#log(`A conversation was not kept: ${logLine(error)}`);
@@ -78,13 +82,11 @@ export class LosslessModels {
         (item) => item.type !== "label" && (item.type !== "message" || item.form === "verbatim"),
       );
       if (upstream && isWhole) {
-        exchange.tell("context", "as sent");
-        exchange.tell("tokens-saved", 0);
+        tellAsSent(exchange);
         if ((await passThrough(exchange, { upstream, dialect, model, body })) === "answered") return;
       }
-      const sent = tokensOf(request.messages, tools);
       exchange.tell("context", report.reason);
-      exchange.tell("tokens-saved", Math.max(0, sent - report.tokens));
+      exchange.tell("tokens-saved", isWhole ? 0 : savedBy(report, request));
       const run = conversation.reply({ client, tools, signal });
       await serveConversation(exchange, turn, run);
     } finally {
@@ -94,8 +96,20 @@ export class LosslessModels {
 
   async #recognise(engine: Engine, messages: readonly Message[]): Promise<Recognised> {
     const open = this.#open.get(engine) ?? new OpenOnes(engine);
+    // The last used stand last.
+    this.#open.delete(engine);
     this.#open.set(engine, open);
+    this.#closeOldest();
     return open.recognise(messages);
+  }
+
+  #closeOldest(): void {
+    for (const [engine, open] of this.#open) {
+      if (this.#open.size <= mostEngines) return;
+      if (!open.isIdle) continue;
+      this.#open.delete(engine);
+      open.close().catch(() => undefined); // Only settles what has ended; nobody is left to be told.
+    }
   }
 
   /** Ends what is made for conversations while nobody waits. */
@@ -103,6 +117,9 @@ export class LosslessModels {
     await Promise.all([...this.#open.values()].map((open) => open.close()));
   }
 }
+
+/** One for each tenant and model. Names of models are the clients' to choose, so they must not fill the memory. */
+const mostEngines = 256;
 
 const softShare = 0.6;
 const cautious = 1.1;
@@ -128,6 +145,11 @@ function tryRead(
     if (!isUnabridgedError(error)) throw error;
     return { fault: error };
   }
+}
+
+function tellAsSent(exchange: Exchange): void {
+  exchange.tell("context", "as sent");
+  exchange.tell("tokens-saved", 0);
 }
 
 function tellWhich(exchange: Exchange, { conversation, branchedAt }: Recognised): void {
@@ -161,8 +183,10 @@ function withWrittenFormat(settings: ClientRequest["settings"]): ClientRequest["
   return { ...settings, passedOn: { ...passedOn, others: { ...others, openaiCompatible } } };
 }
 
-function tokensOf(messages: readonly Message[], tools: readonly ToolDefinition[]): number {
-  return Math.ceil(estimateTokens(JSON.stringify([messages, tools])) * cautious);
+/** Both counted alike, and as the model counts. */
+function savedBy({ tokens, request }: ContextReport, { messages, tools }: ClientRequest): number {
+  const factor = tokens / Math.max(1, requestTokens(request, 1));
+  return Math.max(0, Math.round(requestTokens({ messages, tools }, factor) - tokens));
 }
 
 async function serveConversation(

@@ -50,6 +50,10 @@ export class OpenOnes {
     }
   }
 
+  get isIdle(): boolean {
+    return [...this.#open.values()].every(({ uses }) => uses === 0);
+  }
+
   async close(): Promise<void> {
     const all = [...this.#open.values()];
     this.#open.clear();

@@ -16,18 +16,20 @@ export interface Passing {
   readonly body: Body;
   /** @default the dialect's own path */
   readonly path?: string;
+  /** Providers of this dialect may not have the path: then "missing" is the outcome, and the client is told nothing. */
+  readonly mayBeMissing?: boolean;
 }
 
 /**
- * "overflow" where the provider found the request too long and the client was told nothing yet. Throws ModelError
+ * "answered", or "overflow" where the provider found the request too long and the client was told nothing yet. Throws ModelError
  * "unreachable", or the signal's reason.
  */
 export async function passThrough(
   exchange: Exchange,
-  { upstream, dialect, model, body, path = dialect.path }: Passing,
-): Promise<"answered" | "overflow"> {
+  { upstream, dialect, model, body, path = dialect.path, mayBeMissing = false }: Passing,
+): Promise<"answered" | "overflow" | "missing"> {
   const { signal, request, response } = exchange;
-  const answer = await reach(`${upstream.baseUrl}${path}`, {
+  const answer = await reach(`${upstream.baseUrl}${path}${exchange.query}`, {
     method: "POST",
     headers: headersFor(request.headers, upstream),
     body: bytesFor(body, upstream),
@@ -37,6 +39,7 @@ export async function passThrough(
   if (answer.statusCode >= 400) {
     const bytes = Buffer.from(await answer.body.arrayBuffer());
     if (isOverflow(answer.statusCode, bytes)) return "overflow";
+    if (mayBeMissing && (answer.statusCode === 404 || answer.statusCode === 405)) return "missing";
     const headers = headersBack(answer.headers);
     // Its provider refused the server's key: a client that took it for its own would look in the wrong place.
     if (answer.statusCode === 401 || answer.statusCode === 403)
@@ -79,7 +82,7 @@ async function relay(
     response.end(bytes);
     return;
   }
-  response.writeHead(answer.statusCode, { ...headers, trailer: "x-unabridged-cost-usd" });
+  response.writeHead(answer.statusCode, { ...headers, ...exchange.announced() });
   response.flushHeaders();
   let end: Buffer = Buffer.alloc(0);
   try {
@@ -110,6 +113,8 @@ const notForwarded: ReadonlySet<string> = new Set([
   ...["host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"],
   ...["authorization", "x-api-key", "api-key", "cookie", "content-length", "accept-encoding"],
   ...["proxy-authorization", "proxy-connection", "forwarded", "via", "origin", "referer"],
+  // Whose account it is belongs to the credentials.
+  ...["openai-organization", "openai-project"],
 ]);
 
 function headersFor(

@@ -51,7 +51,7 @@ export function dialectFor(exchange: Exchange): Dialect {
 
 function generate(dialect: Dialect): Route {
   return async (exchange, { service, bodies, lossless }) => {
-    const body = await bodies.read(exchange.request);
+    const body = await bodies.read(exchange.request, () => exchange.proceed());
     try {
       const name = nameIn(body.json);
       exchange.tell("model", name);
@@ -114,7 +114,7 @@ function decode(text: string): string {
 
 /** Counted by the provider where it can, else estimated; never refused for length, because no length is. */
 async function countTokens(exchange: Exchange, { service, bodies }: RouteParts): Promise<void> {
-  const body = await bodies.read(exchange.request);
+  const body = await bodies.read(exchange.request, () => exchange.proceed());
   try {
     const name = nameIn(body.json);
     const { messages, tools } = anthropicMessages.read(body.json);
@@ -122,7 +122,7 @@ async function countTokens(exchange: Exchange, { service, bodies }: RouteParts):
     const [model, upstream] = await Promise.all([service.model(bare), service.upstream(bare)]);
     if (upstream?.dialects.includes("anthropic") && bare === name) {
       const passing = { upstream, model, body, dialect: anthropicMessages, path: "/messages/count_tokens" };
-      if ((await passThrough(exchange, passing)) === "answered") return;
+      if ((await passThrough(exchange, { ...passing, mayBeMissing: true })) === "answered") return;
     }
     exchange.json(200, { input_tokens: Math.ceil(estimateTokens(JSON.stringify([messages, tools])) * 1.1) });
   } finally {

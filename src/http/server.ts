@@ -108,8 +108,14 @@ class Gate {
 
   enter(request: IncomingMessage, response: ServerResponse, waits = false): Promise<void> {
     const { stallMs } = this.#limits;
-    const exchange = new Exchange(request, response, { stallMs, closing: this.#closing.signal });
-    const work = this.#serve(exchange, waits).catch((error: unknown) => this.#fail(exchange, error));
+    const exchange = new Exchange(request, response, { stallMs, closing: this.#closing.signal, waits });
+    const work = this.#serve(exchange)
+      .catch((error: unknown) => this.#fail(exchange, error))
+      .catch((error: unknown) => {
+        // Not even the failure could be told: one response must not end the server.
+        this.#log(`${request.method} ${exchange.path}: ${logLine(error)}`);
+        response.destroy();
+      });
     this.#inside.add(work);
     return work.finally(() => this.#inside.delete(work));
   }
@@ -129,7 +135,7 @@ class Gate {
     clearTimeout(late);
   }
 
-  async #serve(exchange: Exchange, waits: boolean): Promise<void> {
+  async #serve(exchange: Exchange): Promise<void> {
     const { request, path } = exchange;
     if (path === "/healthz") return this.#health(exchange);
     if (this.#isDraining)
@@ -146,8 +152,6 @@ class Gate {
     if (!route) throw new Refusal(404, "not_found", `There is nothing at ${path.slice(0, 200)}.`);
     if (request.method !== route.method)
       throw new Refusal(405, "method_not_allowed", `${path} takes ${route.method}.`, { allow: route.method });
-    // A client that asks before it sends a large body is told to only now.
-    if (waits) exchange.response.writeContinue();
     await route.answer(exchange, this.#parts);
   }
 

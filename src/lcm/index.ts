@@ -1,5 +1,11 @@
 /** Lossless context management: conversations that are kept whole, shown as far as they fit, and looked up for the rest. */
-export { assembleContext, type Assembled, type AssembleInput, type ShownItem } from "./assemble.ts";
+export {
+  assembleContext,
+  requestTokens,
+  type Assembled,
+  type AssembleInput,
+  type ShownItem,
+} from "./assemble.ts";
 export type { ChatResult, SendInput, SendOptions } from "./chat.ts";
 export type { AskHistory, AskHistoryRequest, CloneAnswer, HistoryDocument } from "./clone.ts";
 export type { CompactResult, Settled } from "./compact.ts";

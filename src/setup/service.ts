@@ -97,7 +97,11 @@ export function serviceOf({ homeFolder, models, limits, parts }: ServiceParts): 
     async engine(tenant, name) {
       const key = JSON.stringify([tenant ?? null, name]);
       const engine = engines.get(key) ?? newEngine(tenant, name);
+      // The last used stand last. Who is at work with one that falls out keeps it until it has ended.
+      engines.delete(key);
       engines.set(key, engine);
+      const [oldest] = engines.keys();
+      if (engines.size > mostNames && oldest !== undefined) engines.delete(oldest);
       // A model that was not found may be there later.
       engine.catch(() => engines.delete(key));
       return engine;

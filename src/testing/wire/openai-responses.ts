@@ -33,9 +33,14 @@ export const openaiResponses: Dialect = {
         ];
       }
       if (item.type !== "message") return [];
-      return reply.pieces.map((delta) =>
-        event("response.output_text.delta", { ...place, content_index: 0, delta }),
-      );
+      const content = { ...place, content_index: 0 };
+      const part = { type: "output_text", annotations: [] };
+      return [
+        event("response.content_part.added", { ...content, part: { ...part, text: "" } }),
+        ...reply.pieces.map((delta) => event("response.output_text.delta", { ...content, delta })),
+        event("response.output_text.done", { ...content, text: reply.text }),
+        event("response.content_part.done", { ...content, part: { ...part, text: reply.text } }),
+      ];
     };
     const parts = items(reply).flatMap((item, output_index) => [
       event("response.output_item.added", {
