@@ -102,6 +102,8 @@ function startCommand(
       HOME: folder,
       UNABRIDGED_HOME: home,
       LLM_API_KEY: "story",
+      // Each command reads all of our sources: with this, once for all commands of all stories.
+      NODE_COMPILE_CACHE: join(tmpdir(), "unabridged-compile-cache"),
       ...environment,
     },
   });

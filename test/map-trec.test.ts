@@ -1,15 +1,10 @@
-/** 5,952 labelled questions through map, with a model that answers from gold: the counts by SQL are the gold counts. */
+/** 5,952 labelled questions through `unabridged map`, with a model that answers from gold: the counts by --sql are the gold counts. */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { openItems } from "../src/corpora/items.ts";
-import { resultsOf, runMap } from "../src/map/index.ts";
-import { openaiCompatible } from "../src/models/index.ts";
-import { sqliteJobs } from "../src/stores/index.ts";
-import { startFakeProvider } from "../src/testing/fake-provider.ts";
-import { newScope } from "./map-stage.ts";
+import { assertCode } from "./cli-map-stage.ts";
+import { openCliStage } from "./cli-stage.ts";
 import { testData, unlessThere } from "./test-data.ts";
 
 const labels = ["ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"];
@@ -25,45 +20,38 @@ for (const batch of [1, 50]) {
     `questions are classified exactly, ${batch} to a prompt`,
     { skip: unlessThere("trec/TREC.train", "trec/TREC.test") },
     async () => {
-      const directory = await mkdtemp(join(tmpdir(), "map-trec-"));
       const questions = await readQuestions();
       // Of a question that is there twice with different labels, the model can only know one: the first.
       const gold = new Map(questions.map(({ question, label }) => [question, label] as const).reverse());
-      await using provider = await startFakeProvider({ record: 0, reply: ({ text }) => answer(text, gold) });
-      const path = join(directory, "questions.jsonl");
-      await writeFile(path, questions.map(({ question }) => `${JSON.stringify({ question })}\n`).join(""));
-      const jobs = await sqliteJobs({ directory });
-      const signal = new AbortController().signal;
-      const { status, jobId, counts } = await runMap({
-        ...{
-          scope: newScope(32),
-          jobs,
-          model: openaiCompatible({ baseUrl: provider.baseUrl, id: "fake-model" }),
-        },
-        ...{
-          items: openItems(path, { signal }),
-          prompt: "Classify the question: {{question}}",
-          output,
-          pace: { batch },
-        },
-        file: { path: join(directory, "out.jsonl") },
-      });
-      assert.deepEqual([status, counts.rows, counts.units], ["done", questions.length, gold.size]);
-      // A batch has items of one claim; the last one of a claim may be smaller.
-      assert.ok(
-        provider.calls <= Math.ceil(gold.size / batch) + (batch === 1 ? 0 : 20),
-        `${provider.calls} calls`,
-      );
-      const results = await resultsOf(jobs, jobId, signal);
-      const { rows } = await results.sql("select label, count(*) from results group by 1 order by 1");
-      const expected = labels.map((label) => [
+      await using stage = await openCliStage({ root: () => "", leaf: (prompt) => answer(prompt, gold) });
+      const { folder, provider } = stage;
+      const records = questions.map(({ question }) => `${JSON.stringify({ question })}\n`).join("");
+      await writeFile(join(folder, "questions.jsonl"), records);
+      await writeFile(join(folder, "label.json"), JSON.stringify(output));
+      const query = "select label, count(*) as n from results group by 1 order by 1";
+      const command = [
+        ...["map", "questions.jsonl", "-p", "Classify the question: {{question}}", "--schema", "label.json"],
+        ...["--batch", String(batch), "-o", "labels.jsonl", "--sql", query, "--json", ...stage.models],
+      ];
+      const ended = await stage.run(command);
+      assertCode(ended, 0);
+      const expected = labels.map((label) => ({
         label,
-        questions.filter(({ question }) => gold.get(question) === label).length,
-      ]);
-      assert.deepEqual(rows, expected);
-      await results.close();
-      await jobs.close();
-      await rm(directory, { recursive: true });
+        n: questions.filter(({ question }) => gold.get(question) === label).length,
+      }));
+      assert.deepEqual(JSON.parse(ended.stdout), expected);
+      assert.match(
+        ended.stderr,
+        new RegExp(`done · 5,952 items \\(${gold.size.toLocaleString("en-US")} different\\) · `),
+      );
+      // A batch has items of one claim; the last one of a claim may be smaller.
+      const most = Math.ceil(gold.size / batch) + (batch === 1 ? 0 : 20);
+      assert.ok(provider.calls <= most, `${provider.calls} calls`);
+      const written = (await readFile(join(folder, "labels.jsonl"), "utf8")).trimEnd().split("\n");
+      assert.deepEqual(
+        written.map((line) => (JSON.parse(line) as { result: { label: string } }).result.label),
+        questions.map(({ question }) => gold.get(question)),
+      );
     },
   );
 }

@@ -123,7 +123,8 @@ export async function mapEstimate(
   const models = await parts.models();
   const signal = options.signal ?? new AbortController().signal;
   const asking = await askingOf(taskOf(parts, request, limits, models, undefined));
-  return estimateMap(asking, itemsOf(parts, request, options, signal), { keyField: request.key });
+  const { key: keyField, sample: limit } = request;
+  return estimateMap(asking, itemsOf(parts, request, options, signal), { keyField, limit });
 }
 
 function taskOf(
