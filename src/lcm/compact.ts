@@ -209,13 +209,7 @@ export class Compactor {
     const version = this.#view.version;
     const startedAt = Date.now();
     const folds = foldsOf(target);
-    emit({
-      ...{ type: "compaction-start", reason, tokens: tokensBefore },
-      ...{
-        first: folds[0]?.first ?? units[0]?.first ?? 1,
-        last: folds.at(-1)?.last ?? units.at(-1)?.last ?? 1,
-      },
-    });
+    emit({ type: "compaction-start", reason, tokens: tokensBefore, ...newlyLabelled(units, target) });
     const end = (
       status: "swapped" | "outdated" | "failed",
       tokensAfter: number,
@@ -259,6 +253,19 @@ export class Compactor {
 }
 
 const mostRounds = 6;
+
+/** The stretch that is shown otherwise afterwards: labels to be made, and those that were made ahead. */
+function newlyLabelled(
+  units: readonly Unit[],
+  target: readonly Unit[],
+): { readonly first: number; readonly last: number } {
+  const known = new Set(units.flatMap((unit) => (unit.type === "node" ? [unit.id] : [])));
+  const changed = target.filter((unit) =>
+    unit.type === "node" ? !known.has(unit.id) : unit.type === "fold",
+  );
+  const all = changed.length === 0 ? units : changed;
+  return { first: all[0]?.first ?? 1, last: all.at(-1)?.last ?? 1 };
+}
 
 /** Nodes that the model made well, all the way down. The others leave their messages as they are, for another try. */
 function withoutFailed({ units, contents }: MadeNodes): Pick<MadeNodes, "units" | "contents"> {
