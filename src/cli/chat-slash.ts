@@ -5,7 +5,7 @@ import { asMessageId } from "../core/ids.ts";
 import type { ChatSession } from "./chat-session.ts";
 import { count, dollars } from "./show-answer.ts";
 import { showContext } from "./show-context.ts";
-import { counted, hitJson, messageJson, showHits, showMessage } from "./show-message.ts";
+import { counted, hitJson, messageJson, showHits, showMessage, showWholeMessage } from "./show-message.ts";
 import { writeText } from "./write-text.ts";
 
 interface SlashCommand {
@@ -67,7 +67,10 @@ const slashCommands: Readonly<Record<string, SlashCommand>> = {
       const { answer, messages } = await session.stoppable((signal) =>
         session.conversation.recallAsk(argument, { signal }),
       );
-      const from = messages.length === 0 ? "" : ` (from messages ${messages.join(", ")})`;
+      const from =
+        messages.length === 0
+          ? ""
+          : ` (from message${messages.length === 1 ? "" : "s"} ${messages.join(", ")})`;
       await session.show(`${answer}${from}\n`, { command: "ask", answer, messages });
     },
   },
@@ -80,7 +83,7 @@ const slashCommands: Readonly<Record<string, SlashCommand>> = {
         for await (const stored of session.conversation.recallExpand(argument)) {
           signal.throwIfAborted();
           if (session.view.json) json.push(messageJson(stored));
-          else await writeText(process.stdout, showMessage(stored));
+          else await writeText(process.stdout, showWholeMessage(stored));
         }
       });
       if (session.view.json) await session.show("", { command: "expand", messages: json });

@@ -2,13 +2,18 @@
 import type { StoredMessage } from "../core/conversation.ts";
 import type { SearchHit, SearchPage } from "../core/conversation-store.ts";
 import type { Json } from "../core/json.ts";
-import type { Message } from "../core/message.ts";
+import type { FilePart, Message } from "../core/message.ts";
 import { count } from "./show-answer.ts";
 import { oneLine } from "./show-context.ts";
 
-/** @returns lines that end in a line break */
+/** @returns lines that end in a line break. Of a file its name and size. */
 export function showMessage({ position, message, at }: StoredMessage): string {
-  return `[${position}] ${message.role}  ${when(at)}\n${textOf(message)}\n`;
+  return `[${position}] ${message.role}  ${when(at)}\n${textOf(message, nameOfFile)}\n`;
+}
+
+/** The same with the text of files, where they have one. */
+export function showWholeMessage({ position, message, at }: StoredMessage): string {
+  return `[${position}] ${message.role}  ${when(at)}\n${textOf(message, wholeFile)}\n`;
 }
 
 export function messageJson(stored: StoredMessage): object {
@@ -51,7 +56,7 @@ function lineOf({ conversationId, branch, position, role, snippets }: SearchHit,
   return `${where}[${position}] ${role}: ${text}`;
 }
 
-function textOf(message: Message): string {
+function textOf(message: Message, fileText: (part: FilePart) => string): string {
   if (message.role === "system") return message.content;
   const texts = message.content.map((part) => {
     switch (part.type) {
@@ -60,7 +65,7 @@ function textOf(message: Message): string {
       case "reasoning":
         return `(thinks) ${part.text}`;
       case "file":
-        return `(file ${part.filename ?? ""} ${part.mediaType}, ${count(Math.ceil((part.data.length * 3) / 4))} bytes)`;
+        return fileText(part);
       case "tool-call":
         return `(calls ${part.toolName} ${JSON.stringify(part.input)})`;
       case "tool-result":
@@ -68,6 +73,23 @@ function textOf(message: Message): string {
     }
   });
   return texts.join("\n");
+}
+
+function nameOfFile({ filename, mediaType, data }: FilePart): string {
+  const name = filename === undefined ? "" : ` ${filename}`;
+  // An address has no size that is known here.
+  const size = isAddress(data) ? data : `${count(Buffer.byteLength(data, "base64"))} bytes`;
+  return `(file${name}, ${mediaType}, ${size})`;
+}
+
+function wholeFile(part: FilePart): string {
+  const hasText = part.mediaType.startsWith("text/") && !isAddress(part.data);
+  const text = hasText ? `\n${Buffer.from(part.data, "base64").toString("utf8")}` : "";
+  return `${nameOfFile(part)}${text}`;
+}
+
+function isAddress(data: string): boolean {
+  return /^https?:\/\//.test(data);
 }
 
 function plain(value: Json): string {
