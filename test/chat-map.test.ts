@@ -1,10 +1,13 @@
 /** `map` as a tool in conversations: only where it is asked for; rows stay in a job, a query brings back what they say. */
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { ConversationRequest, OpenConversation } from "../src/engine/index.ts";
 import type { Json } from "../src/core/json.ts";
 import type { WireToolCall } from "../src/testing/wire/dialect.ts";
 import { openStage, turnOf, type Script, type Stage } from "./ask-stage.ts";
+import { openCliStage } from "./cli-stage.ts";
 
 const letters = Array.from(
   { length: 30 },
@@ -171,4 +174,30 @@ test("without being asked for it is not there: requests are those of a plain con
     () => stage.engine.conversation("c", { map: true, tools: [own] }),
     /There is a tool "map" already/,
   );
+});
+
+test("unabridged chat offers it with --map", async () => {
+  const ask = { prompt: "Judge: {{letter}}", in: "letters.jsonl", schema, sql: byLabel };
+  const tools: unknown[] = [];
+  await using stage = await openCliStage({
+    root: (turn, request, info) => {
+      tools.push(request.body["tools"]);
+      return calls(ask)(turn, request, info);
+    },
+    leaf: (prompt) => leaf(prompt.replace("letter-7 ", "letter-8 ")),
+  });
+  await writeFile(join(stage.folder, "letters.jsonl"), letters.join("\n"));
+  const chat = ["chat", "letters.jsonl", ...stage.models] as const;
+  const mapped = await stage.run([...chat, "-c", "mapped", "--map"], { stdin: "How are they?\n" });
+  assert.equal(mapped.code, 0, mapped.stderr);
+  assert.match(mapped.stderr, /looking: map \{"prompt":"Judge/);
+  assert.match(mapped.stdout, /^told: .*"rows":\[\{"label":"bad","n":14\},\{"label":"good","n":16\}\]/);
+  assert.deepEqual(
+    tools.map((sent) => Array.isArray(sent) && sent.length),
+    [1, 1],
+  );
+  tools.length = 0;
+  stage.provider.setReply(({ body }) => (tools.push(body["tools"]), "Fine."));
+  assert.equal((await stage.run([...chat, "-c", "plain"], { stdin: "How are they?\n" })).stdout, "Fine.\n");
+  assert.deepEqual(tools, [undefined]);
 });

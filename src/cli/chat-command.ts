@@ -20,6 +20,7 @@ export interface ChatFlags extends RunFlags {
   readonly conversation?: string;
   readonly branch?: string;
   readonly system?: string;
+  readonly map?: true;
   readonly json?: true;
   readonly quiet?: true;
 }
@@ -62,6 +63,7 @@ async function open({ engine, models }: Launched, flags: ChatFlags): Promise<Cha
     budget,
     ...(instructions !== undefined && { instructions }),
     ...(flags.branch !== undefined && { branch: flags.branch }),
+    ...(flags.map && { map: true }),
   });
   const { found, notices, isReader } = await models();
   // It quotes from one text and can't talk: better no answer than such a one.

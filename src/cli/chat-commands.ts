@@ -17,6 +17,10 @@ export function addChat(program: Command, exit: Exit): void {
     .option("-c, --conversation <name>", "which one to go on with (default: the one of this folder)")
     .option("--branch <name>", 'which of its branches (default: "main")')
     .option("--system <file>", "instructions of every request; the same each time, or the cache is lost")
+    .option(
+      "--map",
+      "offer the model to have each record of a file, or each message, read by the LM of sub-calls",
+    )
     .option("--json", "one JSON object a turn; from a pipe each line is a message as JSON")
     .option("-q, --quiet", "nothing but replies and failures");
   addModelFlags(chat);
