@@ -17,6 +17,18 @@ export const monthNames: readonly string[] = [
 
 /** "Sep 06, 2023", "September 6 2023", "2023-09-06", "09/06/2023" as "2023-09-06"; undefined where it is no date. */
 export function readDate(text: string): string | undefined {
+  // A window of millions of tokens has the same thousand dates over and over.
+  if (known.has(text)) return known.get(text);
+  if (known.size > mostKnown) known.clear();
+  const date = parseDate(text);
+  known.set(text, date);
+  return date;
+}
+
+const known = new Map<string, string | undefined>();
+const mostKnown = 10_000;
+
+function parseDate(text: string): string | undefined {
   const trimmed = text.trim();
   const iso = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T]00:00(?::00)?)?$/.exec(trimmed);
   if (iso) return ymd(iso[1], iso[2], iso[3]);
