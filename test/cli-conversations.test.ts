@@ -89,11 +89,11 @@ test("what other programs wrote is taken in once, found, and told with its times
   assert.deepEqual(JSON.parse(piped), { id: "opening", format: "openai", added: 3, known: 0, branches: 1 });
 
   const listed = JSON.parse(await output(["list", "--json"])) as { id: string; messages: number }[];
-  assert.deepEqual(listed.map(({ id, messages }) => [id, messages]).sort(), [
-    ["claude", 4],
-    ["codex", 2],
-    ["opening", 3],
-  ]);
+  assert.deepEqual(Object.fromEntries(listed.map(({ id, messages }) => [id, messages])), {
+    claude: 4,
+    codex: 2,
+    opening: 3,
+  });
   assert.equal(
     await output(["show", "codex"]),
     "[1] user  2026-03-02 10:00\nWhich tide?\n[2] assistant  2026-03-02 10:00\nThe high one.\n",
