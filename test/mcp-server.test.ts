@@ -218,6 +218,12 @@ describe("what may be read", () => {
   });
 });
 
+test("a client that promises roots and names none reads what the command line allows", async () => {
+  await using connected = await overStdio(stage, ["--root", docs], { roots: "promised" });
+  const { text, isError } = await connected.call("corpus_add", { name: "in", paths: ["log.txt"] });
+  assert.ok(!isError, text);
+});
+
 test("over HTTP the roots of a client count for nothing: anybody could name any", async () => {
   await using connected = await overHttp(local(locked), { key: keys.ada, mode: "auto", roots: [docs] });
   const { text, isError } = await connected.call("corpus_add", { name: "in", paths: ["log.txt"] });

@@ -6,8 +6,8 @@ import { z } from "zod";
 import type { CliStage } from "./cli-stage.ts";
 
 export interface ConnectOptions {
-  /** Folders that the client names as its roots. @default it has no roots */
-  readonly roots?: readonly string[];
+  /** Folders that the client names as its roots; "promised" are never named. @default it has no roots */
+  readonly roots?: readonly string[] | "promised";
   /** "auto" speaks the newest version of the protocol. @default "legacy" */
   readonly mode?: "legacy" | "auto";
 }
@@ -79,7 +79,7 @@ function newClient({ roots, mode = "legacy" }: ConnectOptions): Client {
     { name: "story", version: "1" },
     { versionNegotiation: { mode }, ...(roots && { capabilities: { roots: {} } }) },
   );
-  if (roots)
+  if (roots && roots !== "promised")
     client.setRequestHandler("roots/list", () => ({
       roots: roots.map((folder) => ({ uri: pathToFileURL(folder).href })),
     }));

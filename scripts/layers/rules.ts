@@ -8,7 +8,7 @@ export interface Complaint {
   readonly message: string;
 }
 
-const adapters = ["models", "sandboxes", "stores", "corpora"];
+const adapters = ["models", "sandboxes", "stores", "corpora", "mcp-client"];
 const operations = ["rlm", "lcm", "map"];
 const belowFaces = ["setup", "engine", "core"];
 
@@ -22,6 +22,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   sandboxes: ["core"],
   stores: ["core"],
   corpora: ["core"],
+  "mcp-client": ["core"],
   testing: ["core"],
   engine: ["core", ...operations],
   setup: ["core", "engine", ...adapters],

@@ -1,16 +1,19 @@
 /** `unabridged ask`, and with a run's id `runs resume`: one question from the command line to the answer on standard output. */
+import { resolve } from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../core/errors.ts";
 import { asRunId, type RunId } from "../core/ids.ts";
 import type { Run } from "../core/run.ts";
-import type { AskContext, AskOptions, AskResult, Engine } from "../engine/index.ts";
+import type { AskContext, AskOptions, AskResult, Engine, RunLimits } from "../engine/index.ts";
 import { launch, type Launched } from "../setup/launch.ts";
+import type { OuterTools } from "../setup/outer-tools.ts";
 import { exitCodes, reportFailure } from "./failure.ts";
-import { launchFlags, type AskFlags, type RunFlags } from "./flags.ts";
+import { launchFlags, limitsOf, type AskFlags, type RunFlags, type ToolFlags } from "./flags.ts";
 import { keepInput } from "./kept-input.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { Progress } from "./progress.ts";
 import { showAnswer, summaryOf } from "./show-answer.ts";
+import { openTools } from "./tool-flags.ts";
 import { TraceView } from "./trace-view.ts";
 import { writeText } from "./write-text.ts";
 
@@ -24,12 +27,19 @@ export async function ask(
   const launched = await launch(launchFlags(wanted), surroundings);
   const cancel = new AbortController();
   const stopListening = onInterrupt(() => cancel.abort(new DOMException("Interrupted.", "AbortError")));
+  let tools: OuterTools | undefined;
   try {
-    const run = await start(launched, question, paths, wanted, cancel.signal);
+    tools = await openTools(wanted, surroundings, cancel.signal);
+    const run = await start(launched, question, paths, { ...wanted, tools }, cancel.signal);
     return await follow(run, launched, flags);
+  } catch (error) {
+    // Before there was a run to keep.
+    if (cancel.signal.aborted && error === cancel.signal.reason) return exitCodes.cancelled;
+    throw error;
   } finally {
     stopListening();
     await launched.engine.close();
+    await tools?.close();
   }
 }
 
@@ -37,9 +47,10 @@ async function start(
   { engine, homeFolder }: Launched,
   question: string | undefined,
   paths: readonly string[],
-  flags: AskFlags,
+  flags: AskFlags & { readonly tools: OuterTools | undefined },
   signal: AbortSignal,
 ): Promise<Run<AskResult>> {
+  const tools = flags.tools && { tools: flags.tools.cellTools() };
   const options: AskOptions = {
     signal,
     cache: flags.cache,
@@ -49,19 +60,24 @@ async function start(
   };
   if (flags.resume !== undefined && (question === undefined || paths.length === 0)) {
     const { phase0: _asBefore, ...others } = options;
-    return engine.resume(flags.resume, others);
+    return engine.resume(flags.resume, { ...others, ...tools, limits: limitsGiven(flags) });
   }
   if (question === undefined)
     throw new ConfigError("invalid_option", 'Say what you want to know: unabridged ask "question" PATHS…');
   const { context, workingFolder } = await contextOf(question, paths, homeFolder, signal);
   return engine.ask(
-    { query: question, context },
+    { query: question, context, ...tools },
     {
       ...options,
       ...(flags.resume !== undefined && { resume: flags.resume }),
       ...(workingFolder && { workingFolder }),
     },
   );
+}
+
+/** What isn't given stays as it was. */
+function limitsGiven(flags: AskFlags): RunLimits {
+  return Object.fromEntries(Object.entries(limitsOf(flags)).filter(([, value]) => value !== undefined));
 }
 
 async function contextOf(
@@ -140,8 +156,10 @@ function callerOf({
   contextWindow,
   subContextWindow,
   sandbox,
-}: RunFlags): NonNullable<AskOptions["caller"]> {
-  const flags = { model, subModel, baseUrl, contextWindow, subContextWindow, sandbox };
+  mcp,
+}: RunFlags & ToolFlags): NonNullable<AskOptions["caller"]> {
+  const tools = mcp === undefined ? undefined : resolve(mcp);
+  const flags = { model, subModel, baseUrl, contextWindow, subContextWindow, sandbox, mcp: tools };
   return Object.fromEntries(
     Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
@@ -154,10 +172,11 @@ const keptFlags = z.object({
   contextWindow: z.number().optional(),
   subContextWindow: z.number().optional(),
   sandbox: z.enum(["wasm", "native"]).optional(),
+  mcp: z.string().optional(),
 });
 
-/** The model flags that a run was started with: with other models its journal would fit nothing. */
-async function flagsOf(runId: string): Promise<Partial<RunFlags>> {
+/** The models and tools that a run was started with: with others its journal would fit nothing. */
+async function flagsOf(runId: string): Promise<Partial<RunFlags & ToolFlags>> {
   const { engine } = await launch(launchFlags({}), {
     workingFolder: process.cwd(),
     environment: process.env,

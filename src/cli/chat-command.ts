@@ -7,16 +7,18 @@ import { ConfigError, messageOf } from "../core/errors.ts";
 import { sha256 } from "../core/json.ts";
 import type { OpenConversation } from "../engine/index.ts";
 import { launch, type Launched } from "../setup/launch.ts";
+import type { OuterTools } from "../setup/outer-tools.ts";
 import { EntryReader, type ChatEntry } from "./chat-input.ts";
 import { jsonEntry, type JsonEntry } from "./chat-json.ts";
 import { pipedLines, terminalLines, type Lines } from "./chat-lines.ts";
 import { ChatSession } from "./chat-session.ts";
 import { runSlash } from "./chat-slash.ts";
 import { exitCodes, reportFailure } from "./failure.ts";
-import { launchFlags, limitsOf, type RunFlags } from "./flags.ts";
+import { launchFlags, limitsOf, type RunFlags, type ToolFlags } from "./flags.ts";
 import { counted } from "./show-message.ts";
+import { openTools } from "./tool-flags.ts";
 
-export interface ChatFlags extends RunFlags {
+export interface ChatFlags extends RunFlags, ToolFlags {
   readonly conversation?: string;
   readonly branch?: string;
   readonly system?: string;
@@ -30,6 +32,7 @@ export async function chat(paths: readonly string[], flags: ChatFlags): Promise<
   const launched = await launch(launchFlags(flags), surroundings);
   const isTerminal = process.stdin.isTTY;
   const lines = isTerminal ? terminalLines(process.stdin, process.stderr) : pipedLines(process.stdin);
+  let tools: OuterTools | undefined;
   let session: ChatSession | undefined;
   const stop = (): void => {
     if (session?.interrupt() !== true) process.exit(exitCodes.cancelled);
@@ -38,7 +41,8 @@ export async function chat(paths: readonly string[], flags: ChatFlags): Promise<
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   try {
-    session = await open(launched, flags);
+    tools = await openTools(flags, surroundings);
+    session = await open(launched, flags, tools);
     if (paths.length > 0) await session.attach(paths);
     return await converse(session, lines, isTerminal);
   } finally {
@@ -47,10 +51,15 @@ export async function chat(paths: readonly string[], flags: ChatFlags): Promise<
     lines.close();
     await session?.conversation.close();
     await launched.engine.close();
+    await tools?.close();
   }
 }
 
-async function open({ engine, models }: Launched, flags: ChatFlags): Promise<ChatSession> {
+async function open(
+  { engine, models }: Launched,
+  flags: ChatFlags,
+  tools: OuterTools | undefined,
+): Promise<ChatSession> {
   const { costUsd, tokens, calls } = limitsOf(flags);
   const budget = new Budget({
     ...(costUsd !== undefined && { costUsd }),
@@ -61,6 +70,7 @@ async function open({ engine, models }: Launched, flags: ChatFlags): Promise<Cha
   const instructions = flags.system === undefined ? undefined : await readInstructions(flags.system);
   const opened = engine.conversation(id, {
     budget,
+    ...(tools && { tools: tools.chatTools() }),
     ...(instructions !== undefined && { instructions }),
     ...(flags.branch !== undefined && { branch: flags.branch }),
     ...(flags.map && { map: true }),

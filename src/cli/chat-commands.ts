@@ -2,7 +2,7 @@
 import { Option, type Command } from "commander";
 import type { ChatFlags } from "./chat-command.ts";
 import type { EraseFlags, ImportFlags, ListFlags, SearchFlags, ShowFlags } from "./conversations-command.ts";
-import { addLimitFlags, addModelFlags, addSandboxFlag, count } from "./flags.ts";
+import { addLimitFlags, addModelFlags, addSandboxFlag, addToolFlags, count } from "./flags.ts";
 
 type Exit = (code: number) => void;
 
@@ -25,6 +25,7 @@ export function addChat(program: Command, exit: Exit): void {
     .option("-q, --quiet", "nothing but replies and failures");
   addModelFlags(chat);
   addLimitFlags(chat);
+  addToolFlags(chat, "turn");
   addSandboxFlag(chat)
     .addHelpText("after", `\nWithin it, /help shows the commands.\n\nExamples:\n${examples}`)
     .action(async (paths: string[], flags: ChatFlags) =>

@@ -21,7 +21,12 @@ export interface RunFlags {
   readonly sandbox?: "wasm" | "native";
 }
 
-export interface AskFlags extends RunFlags {
+export interface ToolFlags {
+  readonly mcp?: string;
+  readonly maxToolCalls?: number;
+}
+
+export interface AskFlags extends RunFlags, ToolFlags {
   readonly json?: true;
   readonly trace?: true;
   readonly quiet?: true;
@@ -69,6 +74,16 @@ export function addSandboxFlag(command: Command): Command {
       "where cells run: wasm everywhere, native on Linux with bubblewrap (default: wasm)",
     ).choices(["wasm", "native"]),
   );
+}
+
+/** @param each what the count of calls is of */
+export function addToolFlags(command: Command, each: "run" | "turn"): Command {
+  return command
+    .option(
+      "--mcp <file>",
+      'tools of other MCP servers: a file of {"mcpServers": …} as other clients have it',
+    )
+    .option("--max-tool-calls <n>", `most calls of these tools in a ${each} (default: 200)`, count);
 }
 
 export function launchFlags(flags: RunFlags): LaunchFlags {

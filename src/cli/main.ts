@@ -1,10 +1,10 @@
 /** The command line: which commands there are. What they do is loaded only when one is called. */
 import { Command, CommanderError } from "commander";
 import { addChat, addConversations } from "./chat-commands.ts";
-import { addLimitFlags, addModelFlags, addSandboxFlag, type AskFlags } from "./flags.ts";
+import { addLimitFlags, addModelFlags, addSandboxFlag, addToolFlags, type AskFlags } from "./flags.ts";
 import { addJobs, addMap, addWorker } from "./map-commands.ts";
-import { addServe } from "./serve-commands.ts";
 import { addMcp } from "./mcp-commands.ts";
+import { addServe } from "./serve-commands.ts";
 import { version } from "./version.ts";
 
 /** @returns the exit code: 0 done, 1 failed, 2 usage or configuration, 3 a limit was reached, 130 cancelled */
@@ -67,6 +67,7 @@ function addAsk(program: Command, exit: (code: number) => void): void {
     .argument("[paths...]", "files, folders and globs; - or nothing: standard input");
   addModelFlags(ask);
   addLimitFlags(ask);
+  addToolFlags(ask, "run");
   addSandboxFlag(ask)
     .option("--json", "print one JSON object: answer, status, citations, usage, costUsd, runId")
     .option("--trace", "show every turn, cell and output on standard error")

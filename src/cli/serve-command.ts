@@ -1,25 +1,15 @@
 /** `unabridged serve`: from flags to a server that listens until it is interrupted. What it answers is said in http. */
-import { appendFile, readFile } from "node:fs/promises";
-import { ConfigError, messageOf } from "../core/errors.ts";
-import {
-  defaultHttpLimits,
-  hashKey,
-  newKey,
-  readKey,
-  startHttp,
-  type HttpLimits,
-  type KeyHash,
-} from "../http/index.ts";
+import { appendFile } from "node:fs/promises";
+import { defaultHttpLimits, hashKey, newKey, startHttp, type HttpLimits } from "../http/index.ts";
 import { openService, type Service } from "../setup/service.ts";
 import { exitCodes } from "./failure.ts";
 import { launchFlags, type RunFlags } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { keysOf, type KeyFlags } from "./key-flags.ts";
 
-export interface ServeFlags extends RunFlags {
+export interface ServeFlags extends RunFlags, KeyFlags {
   readonly host: string;
   readonly port: number;
-  readonly key?: readonly string[];
-  readonly keyFile?: string;
   readonly newKey?: true;
   readonly maxBody?: number;
   readonly quiet?: true;
@@ -66,27 +56,6 @@ function welcome(url: string, names: Awaited<ReturnType<Service["names"]>>, keys
   const others = names.length === 1 ? "" : `, and ${names.length - 1} more (GET /v1/models)`;
   const who = keys === 0 ? "programs of this machine, without a key" : `holders of ${keys} key(s)`;
   return `Listening at ${url}/v1 for ${who}.\nModels: "${first}" with lossless context, "ask/${first}" for questions over large messages${others}.`;
-}
-
-async function keysOf({ key = [], keyFile }: ServeFlags): Promise<readonly KeyHash[]> {
-  const lines = keyFile === undefined ? [] : (await readKeys(keyFile)).split("\n");
-  const written = lines.map((line) => line.replace(/#.*$/, "").trim()).filter((line) => line !== "");
-  if (keyFile !== undefined && written.length === 0)
-    throw new ConfigError(
-      "invalid_option",
-      `There is no key in "${keyFile}". Add one with: unabridged serve --new-key --key-file ${keyFile}`,
-    );
-  return [...key, ...written].map(readKey);
-}
-
-async function readKeys(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw new ConfigError("invalid_option", `The --key-file "${file}" can't be read: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
 }
 
 /** The key goes to standard output alone, so that it can be piped to where it is kept. */

@@ -1,6 +1,7 @@
 /** `serve`: its name, flags and help. What it does is loaded only when it is called. */
 import { InvalidArgumentError, type Command } from "commander";
 import { addLimitFlags, addModelFlags, addSandboxFlag, count } from "./flags.ts";
+import { several } from "./key-flags.ts";
 import type { ServeFlags } from "./serve-command.ts";
 
 export function addServe(program: Command, exit: (code: number) => void): void {
@@ -29,10 +30,6 @@ const examples = `  unabridged serve
   ANTHROPIC_BASE_URL=http://127.0.0.1:8787 ANTHROPIC_API_KEY=none my-program
   unabridged serve --new-key --key-file keys.txt
   unabridged serve --host 0.0.0.0 --key-file keys.txt`;
-
-function several(text: string, before: readonly string[] = []): readonly string[] {
-  return [...before, text];
-}
 
 function port(text: string): number {
   const value = Number(text);

@@ -1,4 +1,5 @@
 /** A run's trajectory as a person reads it: turns, cells, outputs, sub-calls, and what the root LM was told. */
+import type { Json } from "../core/json.ts";
 import type { ExecutionResult } from "../core/sandbox.ts";
 import type { TraceEvent } from "../core/trace.ts";
 import { count, dollars } from "./show-answer.ts";
@@ -44,6 +45,8 @@ function describe(event: TraceEvent): string | undefined {
         : undefined;
     case "look-up":
       return `  ${event.name} ${JSON.stringify(event.query)}: ${count(event.found)} found`;
+    case "tool-end":
+      return `  ${event.name}: ${cut(textOf(event.output).replace(/\s+/g, " "), 160)}${event.isError ? " (failed)" : ""}`;
     case "feedback":
       return `  told: ${event.text}`;
     case "notice":
@@ -73,6 +76,10 @@ function resultOf(result: ExecutionResult): string {
 
 function from(source: "provider" | "cache" | "journal"): string {
   return source === "provider" ? "" : ` (${source})`;
+}
+
+function textOf(value: Json): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function cut(text: string, limit: number): string {

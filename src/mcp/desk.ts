@@ -25,6 +25,7 @@ export interface Desk {
   readonly trustsRoots: boolean;
 }
 
+const noRoots = { roots: [] };
 const rootsAnswer = z.object({ roots: z.array(z.object({ uri: z.string() })) });
 const capabilities = z.object({ roots: z.unknown() });
 
@@ -42,7 +43,10 @@ export async function withFolders(
   const envelope: Readonly<Record<string, unknown>> | undefined = mcpReq.envelope;
   const declared = envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? server.server.getClientCapabilities();
   if (capabilities.safeParse(declared).data?.roots === undefined) return work(folders);
-  const answer = mcpReq.inputResponses?.["roots"];
+  // In the older version a server asks by itself. Some clients promise roots and then know nothing of them.
+  const answer = envelope
+    ? mcpReq.inputResponses?.["roots"]
+    : await server.server.listRoots({}, { signal: mcpReq.signal, timeout: 10_000 }).catch(() => noRoots);
   if (answer === undefined) return inputRequired({ inputRequests: { roots: inputRequired.listRoots() } });
   const { roots } = rootsAnswer.parse(answer);
   return work(await folders.with(roots.flatMap(({ uri }) => folderOf(uri))));

@@ -10,6 +10,7 @@ import type { HostCall } from "../core/sandbox.ts";
 import { callForJson } from "../core/typed-call.ts";
 import { assertMayAsk, CellMaps, type MapCall, type MapItems, type MapQuery } from "./map-calls.ts";
 import type { Problem } from "./problem.ts";
+import { callTool } from "./tool-calls.ts";
 
 /** Runs a child over parts of the corpus; handed in, so that a loop and its bindings need not know each other. */
 export type SolveChild = (child: {
@@ -66,9 +67,10 @@ export function createBindings(problem: Problem, state: BindingsState, solveChil
       Promise.resolve(history(state, parse("history", z.object({ turn: z.number().int() }), args).turn)),
   };
   const tools = new Map(cast.tools.map((tool) => [tool.name, tool]));
+  let toolCalls = 0;
   return async (name, args, signal) => {
     const tool = tools.get(name);
-    if (tool) return tool.run(args, signal);
+    if (tool) return callTool(problem.scope, tool, args, `tool_${++toolCalls}`, signal);
     const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined;
     if (!handler) throw new ConfigError("invalid_input", `There is no host function "${name}".`);
     return handler(args, signal);
