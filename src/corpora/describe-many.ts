@@ -7,7 +7,7 @@ import { placesLine } from "./places.ts";
 import type { Sample } from "./sample.ts";
 import { formatNames, formatOf, structureOf } from "./structure.ts";
 
-/** For instance "1 Markdown file", "214 files in 12 folders" or "3 texts". */
+/** For instance "1 Markdown file", "214 files in 12 folders", "40 documents in 1 file" or "3 texts". */
 export function kindOfCorpus(parts: readonly Part[], format: string | undefined): string {
   const paths = parts.flatMap(({ document }) => (document.path === undefined ? [] : [document.path]));
   if (parts.length === 1) {
@@ -16,10 +16,25 @@ export function kindOfCorpus(parts: readonly Part[], format: string | undefined)
   }
   const count = parts.length.toLocaleString("en");
   if (paths.length < parts.length) return paths.length === 0 ? `${count} texts` : `${count} documents`;
+  const files = new Set(parts.map(fileOf)).size;
+  if (files < parts.length)
+    return `${count} documents in ${files.toLocaleString("en")} ${files === 1 ? "file" : "files"}`;
   const folders = new Set(paths.map(dirname)).size;
   return folders === 1
     ? `${count} files in one folder`
     : `${count} files in ${folders.toLocaleString("en")} folders`;
+}
+
+/** The file that it lies in: what stands before the rest of "a.zip!/b.md" and "box.mbox#3". */
+function fileOf(part: Part): string {
+  const path = withoutPlace(part);
+  const packedAt = path.indexOf("!/");
+  return packedAt < 0 ? path : path.slice(0, packedAt);
+}
+
+/** A sheet of a workbook and a mail of a mailbox are named after a #. */
+function withoutPlace({ document: { path = "" }, loaded }: Part): string {
+  return loaded ? path.replace(/#[^/]*$/, "") : path;
 }
 
 /** For instance "Markdown", or "PDF" where text was taken out of one. */
@@ -63,10 +78,9 @@ function folderLines(parts: readonly Part[]): string[] {
 /** How many paths share a key, the most first. */
 function countBy(parts: readonly Part[], keyOf: (path: string) => string): [key: string, count: string][] {
   const counts = new Map<string, number>();
-  for (const { document, loaded } of parts) {
-    if (document.path === undefined) continue;
-    // A sheet of a workbook and a mail of a mailbox are named after a #.
-    const key = keyOf(loaded ? document.path.replace(/#[^/]*$/, "") : document.path);
+  for (const part of parts) {
+    if (part.document.path === undefined) continue;
+    const key = keyOf(withoutPlace(part));
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return [...counts].sort(([, a], [, b]) => b - a).map(([key, count]) => [key, count.toLocaleString("en")]);

@@ -227,6 +227,6 @@ function lineLines(sample: Sample): string[] {
   return [
     `${counted(lines, "line", sample)}; ${most} ${longest.toLocaleString("en")} characters`,
     ...(carriageReturns === 0 ? [] : [`${estimated(carriageReturns, sample)} lines end in \\r\\n`]),
-    ...(invalid === 0 ? [] : [`${estimated(invalid, sample)} bytes are not UTF-8 (shown as U+DC80–DCFF)`]),
+    ...(invalid === 0 ? [] : [`not UTF-8: ${counted(invalid, "byte", sample)} (shown as U+DC80–DCFF)`]),
   ];
 }

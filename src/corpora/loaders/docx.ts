@@ -14,8 +14,11 @@ export const loadDocx: PartsLoader = async (parts, path, { collector }) => {
     (name) => /^(?:\[Content_Types\]\.xml|_rels\/.*|word\/[^/]*\.xml|word\/_rels\/.*)$/.test(name),
     (name, xml) => (name === "word/document.xml" ? markPages(xml) : xml),
   );
-  const { value: html } = await mammoth.convertToHtml({ buffer }, { convertImage: noImages });
-  const markdown = await markdownOf(html);
+  const { value: html } = await mammoth.convertToHtml(
+    { buffer },
+    { convertImage: noImages, styleMap: [withComments] },
+  );
+  const markdown = await markdownOf(withoutInnerLinks(html));
   const { text, places } = placed(markdown);
   if (text.trim() === "") throw new UnreadableError("a DOCX document without text");
   const title = parts.names.includes("docProps/core.xml")
@@ -27,6 +30,16 @@ export const loadDocx: PartsLoader = async (parts, path, { collector }) => {
     loaded: { format: "DOCX", ending: ".md", places },
   });
 };
+
+/** Without it they would be left out; with it they follow the text. */
+const withComments = "comment-reference => sup";
+
+/** Marks of notes and comments stay as "[1]"; where they lead to within the document, nobody who reads text can go. */
+function withoutInnerLinks(html: string): string {
+  return html
+    .replace(/ ?<a href="#[^"]*"[^>]*>↑<\/a>/g, "")
+    .replace(/<a href="#[^"]*"[^>]*>([^<]*)<\/a>/g, "$1");
+}
 
 const noImages = mammoth.images.imgElement(async () => ({ src: "" }));
 

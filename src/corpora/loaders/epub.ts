@@ -5,7 +5,7 @@ import { oneLine } from "./loading.ts";
 import { markdownOf } from "./markdown.ts";
 import { checkedXml, readXml } from "./parts.ts";
 import type { Parts, PartsLoader } from "./parts.ts";
-import { headingPlaces, joinPlaces } from "./placed-text.ts";
+import { headingsIn, joinPlaces } from "./placed-text.ts";
 import { reasonOf } from "./reason.ts";
 import { readTags, resolvePart, titleIn } from "./xml-text.ts";
 
@@ -54,10 +54,8 @@ async function chapterText(parts: Parts, name: string): Promise<string> {
 
 /** For instance "chapter 3, The Whale". */
 function chapterPlace(number: number, text: string): string {
-  const heading = headingPlaces(text)
-    .find(({ place }) => place !== "§ beginning")
-    ?.place?.slice("§ ".length);
-  return heading === undefined ? `chapter ${number}` : `chapter ${number}, ${heading}`;
+  const [first] = headingsIn(text);
+  return first === undefined ? `chapter ${number}` : `chapter ${number}, ${first.heading}`;
 }
 
 function packageNameIn(container: string): string {

@@ -35,19 +35,24 @@ export function joinPlaces(
   return joined;
 }
 
-/** The headings of a Markdown text. */
+/** The sections of a Markdown text; none where it has no headings, and its lines are all there is to go by. */
 export function headingPlaces(markdown: string): Place[] {
-  const places: Place[] = [];
+  const places = headingsIn(markdown).map(({ start, heading }) => ({ start, place: `§ ${heading}` }));
+  const [first] = places;
+  return first && first.start > 0 ? [{ start: 0, place: "§ beginning" }, ...places] : places;
+}
+
+export function headingsIn(markdown: string): { readonly start: number; readonly heading: string }[] {
+  const headings: { start: number; heading: string }[] = [];
   let start = 0;
   let inCode = false;
   for (const line of markdown.split("\n")) {
     if (line.startsWith("```")) inCode = !inCode;
     const heading = inCode ? undefined : /^#{1,6} +(.*\S)/.exec(line)?.[1];
-    if (heading === undefined && start === 0) places.push({ start, place: "§ beginning" });
-    if (heading !== undefined) places.push({ start, place: `§ ${plain(heading)}` });
+    if (heading !== undefined) headings.push({ start, heading: plain(heading) });
     start += countCodePoints(line) + 1;
   }
-  return places;
+  return headings;
 }
 
 /** A heading without the marks of Markdown, as it is read. */
