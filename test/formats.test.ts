@@ -1,12 +1,16 @@
-/** Stories of citations: a fact in a file of each format, made by another program, is cited with the page or place where it stands. */
+/** Stories of formats: a fact in a file of each, made by another program, is cited with the page or place where it stands. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { showAnswer } from "../src/cli/show-answer.ts";
 import type { Corpus } from "../src/core/corpus.ts";
 import { openCorpus } from "../src/corpora/index.ts";
 import { citationsIn } from "../src/rlm/citations.ts";
-import { openStage } from "./ask-stage.ts";
+import { openStage, questionOf } from "./ask-stage.ts";
+import { openCliStage, type CliStage } from "./cli-stage.ts";
 
 const signal = new AbortController().signal;
 const folder = join(import.meta.dirname, "fixtures/formats");
@@ -19,6 +23,8 @@ const facts: readonly (readonly [file: string, pattern: string, cited: string])[
   ["report.docx", "highest tide of the year stood at 7\\.83", "report.docx p.2"],
   ["report.docx", "Brandvik and Sons", "report.docx p.3"],
   ["memo.docx", "second of October", "memo.docx p.2"],
+  ["lease.docx", "Paid at the lock", "lease.docx:3"],
+  ["lease.docx", "whether twelve is fairer", "lease.docx:8"],
   ["slides.pptx", "Pumps \\| 31500", "slides.pptx slide 3"],
   ["slides.pptx", "pumps are bought from Brandvik", "slides.pptx slide 3"],
   ["stock.xlsx", '^1,"Aurora, barque",2024-03-21', "stock.xlsx#Berths:2"],
@@ -35,6 +41,12 @@ const facts: readonly (readonly [file: string, pattern: string, cited: string])[
   ["archive.tar.gz", "^Halcyon,640", "archive.tar.gz!/data/ships.csv:2"],
   ["archive.tar.gz", "Halcyon,612\\.5", "archive.tar.gz!/data/stock.xlsx#Dues:4"],
   ["harbour.log.gz", "level 4\\.7 m", "harbour.log.gz:17"],
+  ["gate.log", "number two runs hot", "gate.log:2"],
+  ["slipway.md", "two hours before high water", "slipway.md:7"],
+  ["berths.csv", "it swings low", "berths.csv:4"],
+  ["berths.tsv", "^3\\tMeridian", "berths.tsv:4"],
+  ["berths.json", "pays for eleven nights", "berths.json:15"],
+  ["berths.jsonl", "pays for eleven nights", "berths.jsonl:3"],
   ["notes-utf16.txt", "schließt um acht", "notes-utf16.txt:2"],
   ["notes-utf32.txt", "closes at eight 🚢", "notes-utf32.txt:2"],
 ];
@@ -88,4 +100,87 @@ test("a run over a PDF answers with the page that the fact stands on", async () 
   );
   const shown = showAnswer({ answer, citations }, { homeFolder: stage.home });
   assert.equal(shown, "18,250 crowns [report.pdf p.3]\n");
+});
+
+test("a repository is read as git sees it: what .gitignore names, and git's own files, are no part of it", async () => {
+  const repository = await mkdtemp(join(tmpdir(), "unabridged-repository-"));
+  try {
+    const git = (...args: string[]): string =>
+      execFileSync("git", args, { cwd: repository, encoding: "utf8" });
+    git("init", "--quiet");
+    const files = {
+      ".gitignore": "build/\n*.tmp\n",
+      "src/tide.py": "HIGHEST = 7.83\n",
+      "src/.gitignore": "secret.txt\n",
+      "src/secret.txt": "HIGHEST = 1\n",
+      "build/tide.py": "HIGHEST = 2\n",
+      "a.tmp": "HIGHEST = 3\n",
+    };
+    await mkdir(join(repository, "src"));
+    await mkdir(join(repository, "build"));
+    for (const [name, text] of Object.entries(files)) await writeFile(join(repository, name), text);
+    const seen = git("ls-files", "--others", "--exclude-standard").trim().split("\n").sort();
+    const own = await openCorpus({ paths: ["."] }, { signal, cwd: repository });
+    assert.deepEqual(
+      own.documents.map(({ path }) => path),
+      seen,
+    );
+    const { matches } = await own.grep("HIGHEST", { signal });
+    const located = await Promise.all(matches.map((match) => own.locate(match)));
+    await own.close();
+    assert.deepEqual(
+      located.map((location) => [location?.path, location?.line]),
+      [["src/tide.py", 1]],
+    );
+  } finally {
+    await rm(repository, { recursive: true, force: true });
+  }
+});
+
+/** What the root LM does for each question of the stories about flags. */
+const cells: Readonly<Record<string, string>> = {
+  "How does it begin?": "FINAL(context[:15])",
+  "What does it say?": "FINAL(context)",
+};
+
+test("what is asked of files by flag holds, and holds still where the run is resumed", async (t) => {
+  const cli = await openCliStage({
+    root: (_, request) => `\`\`\`repl\n${cells[questionOf(request)] ?? "FINAL('no such question')"}\n\`\`\``,
+  });
+  t.after(() => cli[Symbol.asyncDispose]());
+  const ask = (...args: string[]): ReturnType<CliStage["run"]> =>
+    cli.run(["ask", ...args, ...cli.models], { cwd: folder });
+
+  const [readable, source, latin, refused] = await Promise.all([
+    ask("How does it begin?", "page.html"),
+    ask("How does it begin?", "page.html", "--raw"),
+    ask("What does it say?", "notes-latin1.txt", "--encoding", "latin1"),
+    ask("What does it say?", ".", "--refuse-binary"),
+  ]);
+  assert.deepEqual([readable.stdout, source.stdout], ["# Notices to ma\n", "<!DOCTYPE html>\n"]);
+  assert.equal(latin.stdout, "Le phare est fermé le mercredi.\n");
+  assert.deepEqual([refused.code, refused.stdout], [2, ""]);
+  assert.match(refused.stderr, /"archive\.zip!\/docs\/quay\.png" can't be read as text: binary/);
+
+  for (const run of [source, latin]) {
+    const id = /run_\w+/.exec(run.stderr)?.[0] ?? "";
+    const resumed = await cli.run(["runs", "resume", id], { cwd: folder });
+    assert.deepEqual([resumed.code, resumed.stdout], [0, run.stdout], resumed.stderr);
+  }
+});
+
+test("the built-in reader cites the page, for a person and for a program", async (t) => {
+  const cli = await openCliStage({ root: () => "never asked" });
+  t.after(() => cli[Symbol.asyncDispose]());
+  const question = ["ask", "What was the surplus?", "report.pdf", "--model", "reader"];
+  const [shown, told] = await Promise.all([
+    cli.run(question, { cwd: folder }),
+    cli.run([...question, "--json"], { cwd: folder }),
+  ]);
+  assert.match(shown.stdout, /surplus of 18,250 crowns.*\[report\.pdf p\.3\]/);
+  const { citations } = JSON.parse(told.stdout) as { citations: { path: string; page: number }[] };
+  assert.deepEqual(
+    citations.map(({ path, page }) => [path, page]),
+    [["report.pdf", 3]],
+  );
 });

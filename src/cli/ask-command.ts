@@ -56,6 +56,8 @@ async function start(
     cache: flags.cache,
     phase0: flags.phase0,
     binary: flags.refuseBinary ? "refuse" : "skip",
+    ...(flags.raw && { raw: true }),
+    ...(flags.encoding !== undefined && { encoding: flags.encoding }),
     caller: callerOf(flags),
   };
   if (flags.resume !== undefined && (question === undefined || paths.length === 0)) {

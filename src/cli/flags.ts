@@ -34,6 +34,8 @@ export interface AskFlags extends RunFlags, ToolFlags {
   readonly cache: boolean;
   readonly phase0: boolean;
   readonly refuseBinary?: true;
+  readonly raw?: true;
+  readonly encoding?: string;
 }
 
 export function addModelFlags(command: Command): Command {

@@ -74,7 +74,9 @@ function addAsk(program: Command, exit: (code: number) => void): void {
     .option("-q, --quiet", "no progress on standard error")
     .option("--no-cache", "ask models again even where an earlier run has the answer")
     .option("--no-phase0", "no look-ups of the question's rare terms before the first turn")
-    .option("--refuse-binary", "fail on a file that is no text, in place of leaving it out")
+    .option("--refuse-binary", "fail on a file that can't be read as text, in place of leaving it out")
+    .option("--raw", "read files as they are: HTML as its source, no text out of PDFs, archives, mails, …")
+    .option("--encoding <name>", "what text files that are no UTF-8 are in, for instance latin1")
     .option("--resume <run>", "go on with an earlier run; what it paid for is not paid again")
     .addHelpText("after", `\nExamples:\n${examples}`)
     .action(async (question: string | undefined, paths: string[], flags: AskFlags) =>

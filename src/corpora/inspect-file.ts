@@ -103,13 +103,13 @@ function unmarkedUtf16(first: Buffer): Encoding | undefined {
   return /[\u0001-\u0008\u000b\u000e-\u001f\ufffd]/.test(text.slice(0, -1)) ? undefined : encoding;
 }
 
-/** Formats that hold text but are none, and may have no zero byte near their beginning. */
+/** Formats that loaders read, where none is asked for: they may have no zero byte near their beginning. */
 const formats: readonly { magic: Buffer; reason: string }[] = [
-  { magic: Buffer.from("%PDF-"), reason: "a PDF: convert it to text first, for instance with pdftotext" },
-  { magic: Buffer.of(0x1f, 0x8b), reason: "compressed with gzip: unpack it first" },
+  { magic: Buffer.from("%PDF-"), reason: 'a PDF: its text can be read without "raw"' },
+  { magic: Buffer.of(0x1f, 0x8b), reason: 'compressed with gzip: its text can be read without "raw"' },
   {
     magic: Buffer.from("PK\x03\x04"),
-    reason: "a ZIP archive or an office document: convert it to text first",
+    reason: 'a ZIP archive or an office document: its text can be read without "raw"',
   },
 ];
 

@@ -43,6 +43,10 @@ export interface AskOptions {
   readonly workingFolder?: string;
   /** Files that are no text are left out and named, or refused. @default "skip" */
   readonly binary?: "skip" | "refuse";
+  /** Read every file as it is: HTML as its source, and no text is taken out of PDFs, office documents, archives and mails. @default false */
+  readonly raw?: boolean;
+  /** What text files that are no UTF-8 are in, for instance "latin1". @default their bytes are kept as they are */
+  readonly encoding?: string;
   /** Kept with the run, to be found again in `runs`. */
   readonly caller?: JsonObject;
 }
@@ -136,6 +140,8 @@ async function openContext(
     signal,
     cwd: options.workingFolder ?? process.cwd(),
     ...(options.binary && { binary: options.binary }),
+    ...(options.raw !== undefined && { raw: options.raw }),
+    ...(options.encoding !== undefined && { encoding: options.encoding }),
     onProgress: (progress) => run.emit({ type: "corpus-progress", ...progress }),
   });
 }
@@ -163,6 +169,8 @@ function newRun(
     workingFolder: options.workingFolder ?? process.cwd(),
     limits: options.limits,
     phase0: options.phase0 ?? true,
+    raw: options.raw,
+    encoding: options.encoding,
     model: model.id,
     subModel: subModel.id,
     caller: options.caller ?? {},

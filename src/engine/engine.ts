@@ -61,10 +61,14 @@ export class Engine {
     return new Run(asRunId(runId), async (watch) => {
       const { runs } = await this.#parts.store();
       const stored = await runs.get(asRunId(runId));
-      const { context, limits, phase0, workingFolder } = readRecipe(stored);
+      const { context, limits, phase0, raw, encoding, workingFolder } = readRecipe(stored);
+      const reading = { ...(raw !== undefined && { raw }), ...(encoding !== undefined && { encoding }) };
       const run = this.ask(
         { query: stored.query, context, ...(tools && { tools }) },
-        { phase0, workingFolder, ...options, limits: { ...limits, ...options.limits }, resume: runId },
+        {
+          ...{ phase0, workingFolder, ...reading, ...options },
+          ...{ limits: { ...limits, ...options.limits }, resume: runId },
+        },
       );
       const result = run.result();
       // The iteration below throws the same failure; whichever is awaited first must not leave the other unhandled.

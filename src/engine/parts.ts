@@ -61,6 +61,8 @@ export interface OpenOptions {
   /** What paths are relative to. */
   readonly cwd: string;
   readonly binary?: "skip" | "refuse";
+  readonly raw?: boolean;
+  readonly encoding?: string;
   readonly onProgress: (progress: { readonly documents: number; readonly bytes: number }) => void;
 }
 

@@ -20,6 +20,9 @@ export interface Recipe {
   readonly workingFolder: string;
   readonly limits: RunLimits;
   readonly phase0: boolean;
+  /** How files are read. */
+  readonly raw?: boolean | undefined;
+  readonly encoding?: string | undefined;
   readonly model: string;
   readonly subModel: string;
   /** What the caller wants to find again, for instance the CLI's flags. */
@@ -44,6 +47,8 @@ const schema = z.object({
   workingFolder: z.string(),
   limits: z.record(z.string(), z.number()),
   phase0: z.boolean(),
+  raw: z.boolean().optional(),
+  encoding: z.string().optional(),
   model: z.string(),
   subModel: z.string(),
   caller: z.record(z.string(), z.json()),
