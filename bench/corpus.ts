@@ -1,9 +1,10 @@
 /**
- * What a corpus of a gigabyte costs: opening, memory, search against bare ripgrep. Prints times and ratios.
- * `node bench/corpus.ts [megabytes]` (default 1000) writes a file of that size to the temporary directory and removes it.
+ * What a corpus of a gigabyte costs: opening, memory, search against bare ripgrep; and what many small files cost.
+ * Prints times and ratios. `node bench/corpus.ts [megabytes] [files]` (default 1000 and 20000) writes a file of that size,
+ * and so many small ones, to the temporary directory and removes them.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rgPath } from "@vscode/ripgrep";
@@ -13,6 +14,7 @@ import { writeLargeText } from "./large-text.ts";
 
 const signal = new AbortController().signal;
 const megabytes = Number(process.argv[2] ?? 1_000);
+const files = Number(process.argv[3] ?? 20_000);
 const directory = mkdtempSync(join(tmpdir(), "unabridged-bench-"));
 
 try {
@@ -35,6 +37,7 @@ try {
   console.log(`memory: ${mb(process.memoryUsage.rss() - rssBefore)} MB beyond the start (bar 400 MB)`);
   await corpus.close();
   for (const size of [3, 40].filter((size) => size <= megabytes)) await searchIndexed(size);
+  await openMany();
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
@@ -80,6 +83,22 @@ async function searchIndexed(size: number): Promise<void> {
   const query = "needle haystack";
   report(`search ${size} MB, first time`, await timeOf(() => corpus.search(query, { signal })));
   report(`search ${size} MB, again`, await median(() => corpus.search(query, { signal })));
+  await corpus.close();
+}
+
+/** Processor time beside the clock: on a busy machine only the first can be compared. */
+async function openMany(): Promise<void> {
+  const folder = join(directory, "many");
+  for (let i = 0; i < files; i++) {
+    const part = join(folder, String(Math.floor(i / 1_000)));
+    if (i % 1_000 === 0) mkdirSync(part, { recursive: true });
+    writeFileSync(join(part, `${i}.txt`), `file ${i}\n`.repeat(20));
+  }
+  const before = process.cpuUsage();
+  const [openMs, corpus] = await timed(() => openCorpus({ paths: [folder] }, { signal }));
+  const { user, system } = process.cpuUsage(before);
+  const each = `${((user + system) / files).toFixed(1)} µs of processor time each`;
+  report(`open ${corpus.documents.length.toLocaleString("en")} files`, openMs, each);
   await corpus.close();
 }
 
