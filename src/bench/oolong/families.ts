@@ -1,7 +1,7 @@
 /** OOLONG-synth and OOLONG-Pairs as families of tasks: official windows, made ones, and how simulated models play them. */
 import { join } from "node:path";
 import type { JsonObject } from "../../core/json.ts";
-import { Random } from "../random.ts";
+import { drawOf, Random } from "../random.ts";
 import type { Family, Mind, Sight, Task } from "../task.ts";
 import { cutWindow, generateWindow, instancesFrom } from "./generate.ts";
 import { LabelTable, labellingLeaf } from "./leaf.ts";
@@ -11,7 +11,13 @@ import { oolongPlan, pairsPlan, recordOf } from "./plan.ts";
 import { oolongRoot } from "./root.ts";
 import { scoreOolong } from "./score.ts";
 import { solve } from "./solve.ts";
-import { readWindows, type AnswerType, type OolongRecord, type OolongWindow } from "./window.ts";
+import {
+  readWindows,
+  type AnswerType,
+  type OolongQuestion,
+  type OolongRecord,
+  type OolongWindow,
+} from "./window.ts";
 
 const officialSource = "official OOLONG-synth windows (no licence stated: for evaluation only)";
 
@@ -28,8 +34,7 @@ export const oolong: Family = {
     for (const length of lengths) {
       const window = await generateWindow(`oolong-${length}-${seed}`, length, instances, seed, folder);
       windows.push(window);
-      const chosen = new Random(`choose ${seed} ${length}`).sample(window.questions, perLength);
-      tasks.push(...tasksOf({ ...window, questions: chosen }, length));
+      tasks.push(...tasksOf({ ...window, questions: choose(window.questions, perLength, seed) }, length));
     }
     return {
       tasks,
@@ -114,6 +119,22 @@ export const pairs: Family = {
     plan: (question) => pairsPlan(question, question.includes(onlyCount)),
   }),
 };
+
+/** In turn of counting, users and the timeline, and the same kinds of question at each length, so that lengths can be compared. */
+function choose(questions: readonly OolongQuestion[], count: number, seed: number): OolongQuestion[] {
+  const kindOf = (question: string): string => question.replace(/'[^']*'|[\w ,]*\d[\w ,]*|: .*$/g, "#");
+  const groups = [...Map.groupBy(questions, ({ group }) => group).values()].map((group) => {
+    const random = new Random(`choose ${seed}`);
+    const drawn = random
+      .shuffle(group)
+      .map((question) => ({ question, draw: drawOf(`${seed} ${kindOf(question.question)}`) }));
+    return drawn.sort((a, b) => a.draw - b.draw).map(({ question }) => question);
+  });
+  const turns = Math.max(0, ...groups.map(({ length }) => length));
+  return Array.from({ length: turns }, (_, turn) => groups.flatMap((group) => group[turn] ?? []))
+    .flat()
+    .slice(0, count);
+}
 
 function labelled(
   knowledge: JsonObject,
