@@ -13,6 +13,7 @@ import { AskingError, askItem } from "./item.ts";
 import { blame, failure, faultOf, type Asked, type Asking } from "./asking.ts";
 import { Lease, type HeldUnit } from "./lease.ts";
 import { Settler, type Finished } from "./settle.ts";
+import { shareRefusals } from "./shared-refusals.ts";
 
 export interface Work {
   readonly jobs: JobStore;
@@ -81,7 +82,7 @@ class Shift {
   }
 
   async run(): Promise<WorkEnd> {
-    const sharing = shareRefusals(this.#work);
+    const sharing = shareRefusals(this.#work.jobs, this.#work.scope.tree.limiter, this.#work.asking.model);
     const { signal } = this.#work.scope;
     const onAbort = (): void => this.#finish(endingOf(signal.reason));
     if (signal.aborted) onAbort();
@@ -343,31 +344,6 @@ class Shift {
   #wake(): void {
     for (const wake of this.#wakers.splice(0)) wake();
   }
-}
-
-const listenEveryMs = 500;
-
-/** An endpoint that refuses one worker is spared by all: they share its limit. */
-function shareRefusals({ jobs, scope, asking }: Work): { stop(): void } {
-  const { refusals } = jobs;
-  if (!refusals) return { stop: () => undefined };
-  const { limiter } = scope.tree;
-  // News that can't be told or heard is no loss: each worker is refused by itself soon enough.
-  const ignore = (): void => undefined;
-  const silence = limiter.onRefusal((refusal) => void refusals.post(refusal).catch(ignore));
-  const listening = setInterval(() => {
-    refusals.read().then((heard) => {
-      for (const { endpoint, retryAfterMs } of heard)
-        if (endpoint === asking.model.endpoint) limiter.refused(endpoint, retryAfterMs);
-    }, ignore);
-  }, listenEveryMs);
-  listening.unref();
-  return {
-    stop() {
-      clearInterval(listening);
-      silence();
-    },
-  };
 }
 
 async function ask(asking: Asking, scope: RunScope, units: readonly HeldUnit[]): Promise<readonly Asked[]> {
