@@ -2,72 +2,75 @@
  * `npm run bench:peers`: installs rivals from their registries into a scratch folder, drives them and us against one local server,
  * one after the other, and prints what each row came to. No language model takes part: it measures machinery.
  *
- * Options: --only NAMES, --rows NAMES, --scratch FOLDER, --quick (nothing above 40 MB), --full (1 GB, too), --json FILE.
+ * Options: --only NAMES, --rows NAMES, --scratch FOLDER, --quick (nothing above 40 MB), --json FILE.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { treeMb } from "./drivers/processes.ts";
+import { plainScan, textFile } from "./logs.ts";
 import { prepare, rivals, type Ready } from "./rivals.ts";
-import { rows, type Measurement, type RowContext } from "./rows.ts";
+import { rows, type Result, type RowContext } from "./rows.ts";
 import { tableOf } from "./table.ts";
 
 const { values: options } = parseArgs({
   options: {
     only: { type: "string" },
     rows: { type: "string" },
-    scratch: { type: "string", default: join(tmpdir(), "unabridged-peers") },
+    scratch: { type: "string", default: join(tmpdir(), "unabridged-bench-peers") },
     quick: { type: "boolean", default: false },
-    full: { type: "boolean", default: false },
     json: { type: "string" },
   },
 });
 const { scratch } = options;
-mkdirSync(scratch, { recursive: true });
-const wantedRows = rows.filter(
-  ({ name }) => options.rows === undefined || options.rows.split(",").includes(name),
-);
-const chosen = rivals.filter(
-  ({ name }) => options.only === undefined || options.only.split(",").includes(name),
-);
+/** More than this and a driver is stopped: others work on the machine, too. */
+const memoryLimitMb = 8_000;
 
+let running: ChildProcess | undefined;
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => {
+    // Drivers lead groups of their own, which a terminal's signal does not reach.
+    if (running) endGroup(running);
+    process.exit(130);
+  });
+
+mkdirSync(scratch, { recursive: true, mode: 0o700 });
+const wantedRows = chosenOf(rows, options.rows, "row");
 const ready: Ready[] = [];
 const missing = new Map<string, string>();
-for (const rival of chosen) {
+for (const rival of chosenOf(rivals, options.only, "peer")) {
   process.stderr.write(`preparing ${rival.name} …\n`);
   const found = prepare(rival, scratch);
   if ("error" in found) missing.set(rival.name, found.error);
   else ready.push(found);
 }
 
-const sizes = options.quick ? [40] : options.full ? [40, 400, 1_000] : [40, 400];
-const context: RowContext = { sizes, fileOf: textFile, plainScan };
-const results = new Map<string, Map<string, Measurement>>();
+const begun = new Date();
+const loadBefore = load();
+const context: RowContext = {
+  sizes: options.quick ? [40] : [40, 400, 1_000],
+  fileOf: (megabytes) => textFile(scratch, megabytes),
+  plainScan,
+};
+const results = new Map<string, Map<string, Record<string, Result>>>();
 for (const row of wantedRows) {
-  const ofRow = new Map<string, Measurement>();
+  const ofRow = new Map<string, Record<string, Result>>();
   results.set(row.name, ofRow);
-  for (const one of ready) {
-    const measured: Measurement = {};
-    for (const { label, args, timeoutMs } of row.runs(context))
-      measured[label] = await runDriver(one, args, timeoutMs);
-    ofRow.set(one.rival.name, measured);
-    process.stderr.write(`${row.name} ${one.rival.name}: ${JSON.stringify(measured).slice(0, 240)}\n`);
-  }
+  // Peer by peer within each run, so that what others do to the machine meanwhile meets neighbours in the table alike.
+  for (const { label, args, timeoutMs } of row.runs(context))
+    for (const one of ready) {
+      const result = await runDriver(one, args, timeoutMs);
+      ofRow.set(one.rival.name, { ...ofRow.get(one.rival.name), [label]: result });
+      process.stderr.write(
+        `${row.name} ${label} ${one.rival.name}: ${JSON.stringify(result).slice(0, 300)}\n`,
+      );
+    }
 }
 
-const table = tableOf(wantedRows, ready, missing, results, context);
 if (options.json !== undefined)
   writeFileSync(
     options.json,
@@ -77,77 +80,114 @@ if (options.json !== undefined)
       1,
     )}\n`,
   );
-process.stdout.write(
-  `${table}\n${cpus().length} processors, ${process.platform} ${process.arch}, Node ${process.version}\n`,
-);
+process.stdout.write(`${tableOf(wantedRows, ready, missing, results, context)}\n\n${circumstances()}\n`);
+
+function chosenOf<Named extends { readonly name: string }>(
+  all: readonly Named[],
+  names: string | undefined,
+  what: string,
+): readonly Named[] {
+  if (names === undefined) return all;
+  return names.split(",").map((name) => {
+    const found = all.find((one) => one.name === name);
+    if (found === undefined)
+      throw new Error(`There is no ${what} "${name}". There are: ${all.map((one) => one.name).join(", ")}.`);
+    return found;
+  });
+}
+
+function load(): string {
+  return (loadavg()[0] ?? 0).toFixed(1);
+}
+
+function circumstances(): string {
+  const minutes = Math.round((Date.now() - begun.getTime()) / 60_000);
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? "?"}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}`;
+  return `${begun.toISOString().slice(0, 16).replace("T", " ")} UTC, ${minutes} minutes; ${machine}; Node ${process.version}; load average ${loadBefore} before, ${load()} after`;
+}
 
 /** A server and a driver of its own for each run, so that nothing of one is left for the next. */
-async function runDriver(one: Ready, args: readonly string[], timeoutMs: number): Promise<unknown> {
+async function runDriver(one: Ready, args: readonly string[], timeoutMs: number): Promise<Result> {
   const server = spawn(process.execPath, [fileURLToPath(new URL("./server.ts", import.meta.url))], {
     stdio: ["pipe", "pipe", "inherit"],
   });
+  const home = join(scratch, "home");
+  mkdirSync(home, { recursive: true });
   try {
-    const [base] = await once(server);
-    const secret = join(scratch, "secret.txt");
-    writeFileSync(secret, "PEERS-SECRET");
-    const env = {
-      ...process.env,
-      ...one.environment,
-      ...{
-        PEERS_BASE: base,
-        PEERS_SECRET: "PEERS-SECRET",
-        PEERS_FILE: secret,
-        OPENAI_API_KEY: "x",
-        OPENAI_BASE_URL: base,
-        NO_COLOR: "1",
-      },
-    };
+    const base = await firstLine(server);
     const driver = spawn(one.command, [...one.args, ...args], {
       cwd: one.folder,
-      env,
+      env: environmentOf(one, base, home),
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
+    running = driver;
     return await outcomeOf(driver, timeoutMs);
   } finally {
+    running = undefined;
     server.kill();
+    rmSync(home, { recursive: true, force: true });
   }
 }
 
-function once(server: ChildProcess): Promise<string[]> {
+/** A rival sees nothing of who runs this: neither keys in the environment nor the files of a home. */
+function environmentOf(one: Ready, base: string, home: string): Record<string, string> {
+  const secret = join(scratch, "secret.txt");
+  writeFileSync(secret, "PEERS-SECRET");
+  return {
+    PATH: process.env["PATH"] ?? "",
+    LANG: "C.UTF-8",
+    HOME: home,
+    TMPDIR: home,
+    NO_COLOR: "1",
+    PEERS_BASE: base,
+    PEERS_SECRET: "PEERS-SECRET",
+    PEERS_FILE: secret,
+    OPENAI_API_KEY: "x",
+    OPENAI_BASE_URL: base,
+    ...one.environment,
+  };
+}
+
+function firstLine({ stdout }: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
-    if (server.stdout) createInterface({ input: server.stdout }).once("line", (line) => resolve([line]));
-    server.once("error", reject);
+    if (!stdout) return reject(new Error("The server has no output to read its address from."));
+    const lines = createInterface({ input: stdout });
+    lines.once("line", resolve);
+    lines.once("close", () => reject(new Error("The server ended before it listened.")));
   });
 }
 
-/** The driver's last word: a line that begins with @@. A process that dies or is late says so by that. */
-function outcomeOf(driver: ChildProcess, timeoutMs: number): Promise<unknown> {
+/** The driver's last word: a line that begins with @@. A process that dies, is late or too large says so by that. */
+function outcomeOf(driver: ChildProcess, timeoutMs: number): Promise<Result> {
   return new Promise((resolve) => {
     let said = "";
     let complained = "";
-    let isLate = false;
+    let stopped: string | undefined;
     driver.stdout?.on("data", (chunk: Buffer) => void (said += chunk.toString("utf8")));
     driver.stderr?.on(
       "data",
       (chunk: Buffer) => void (complained = (complained + chunk.toString("utf8")).slice(-2_000)),
     );
-    const timer = setTimeout(() => {
-      isLate = true;
+    const stop = (why: string): void => {
+      stopped ??= why;
       endGroup(driver);
-    }, timeoutMs);
+    };
+    const late = setTimeout(() => stop(`stopped after ${timeoutMs / 1_000} s`), timeoutMs);
+    const watch = setInterval(() => {
+      if (driver.pid !== undefined && treeMb(driver.pid) > memoryLimitMb)
+        stop(`stopped at ${memoryLimitMb / 1_000} GB of memory`);
+    }, 500);
     driver.once("error", (error) => resolve({ error: error.message }));
     driver.once("close", (code, signal) => {
-      clearTimeout(timer);
+      clearTimeout(late);
+      clearInterval(watch);
       endGroup(driver);
       const last = said.split("\n").findLast((line) => line.startsWith("@@"));
-      if (last !== undefined) return resolve(JSON.parse(last.slice(2)));
+      if (last !== undefined)
+        return resolve({ ...JSON.parse(last.slice(2)), ...(stopped !== undefined && { stopped }) });
       const why = complained.split("\n").findLast((line) => /error|killed|memory/i.test(line)) ?? "";
-      resolve({
-        error: isLate
-          ? `not done after ${timeoutMs / 1_000} s`
-          : `the process ended (${signal ?? code}) ${why.trim().slice(0, 160)}`,
-      });
+      resolve({ error: stopped ?? `the process ended (${signal ?? code}) ${why.trim().slice(0, 160)}` });
     });
   });
 }
@@ -160,36 +200,4 @@ function endGroup({ pid }: ChildProcess): void {
   } catch {
     // Nothing of the group is left.
   }
-}
-
-/** An ASCII log of so many megabytes with a fixed number of ERR- lines, made once. */
-function textFile(megabytes: number): string {
-  const path = join(scratch, `log-${megabytes}.txt`);
-  if (existsSync(path) && statSync(path).size >= megabytes * 1e6) return path;
-  const file = openSync(path, "w");
-  let number = 0;
-  for (let written = 0; written < megabytes * 1e6;) {
-    let block = "";
-    while (block.length < 1_000_000) {
-      number++;
-      const code = number % 97 === 0 ? ` ERR-${10_000 + (number % 89_999)}` : "";
-      block += `2026-03-0${1 + (number % 9)}T10:00:00Z host-${number % 50} service request ${number} took ${number % 400} ms${code}\n`;
-    }
-    written += writeSync(file, block);
-  }
-  closeSync(file);
-  return path;
-}
-
-/** Reading the file and counting in plain Node, the best of three: what others are measured against. */
-function plainScan(path: string): { readonly ms: number; readonly count: number } | undefined {
-  if (statSync(path).size > 500e6) return undefined;
-  let best = Infinity;
-  let count = 0;
-  for (let i = 0; i < 3; i++) {
-    const start = performance.now();
-    count = readFileSync(path, "utf8").match(/ERR-\d{5}/g)?.length ?? 0;
-    best = Math.min(best, performance.now() - start);
-  }
-  return { ms: best, count };
 }

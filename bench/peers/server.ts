@@ -28,6 +28,8 @@ interface Stats {
   inFlight: number;
   maxInFlight: number;
   subBytes: number;
+  /** Of the last request that a root LM was sent. */
+  lastRootBytes: number;
   spentUsd: number;
   /** The first bytes of the last requests, for a person. */
   last: string[];
@@ -70,9 +72,13 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
 
 async function complete(bytes: Buffer, response: ServerResponse): Promise<void> {
   const isRoot = bytes.includes(rootMark);
-  if (isRoot) stats.root++;
-  else stats.sub++;
-  if (!isRoot) stats.subBytes += bytes.length;
+  if (isRoot) {
+    stats.root++;
+    stats.lastRootBytes = bytes.length;
+  } else {
+    stats.sub++;
+    stats.subBytes += bytes.length;
+  }
   stats.inFlight++;
   stats.maxInFlight = Math.max(stats.maxInFlight, stats.inFlight);
   response.once("close", () => stats.inFlight--);
@@ -186,5 +192,8 @@ function raw(response: ServerResponse, text: string): void {
 }
 
 function emptyStats(): Stats {
-  return { root: 0, sub: 0, faults: 0, inFlight: 0, maxInFlight: 0, subBytes: 0, spentUsd: 0, last: [] };
+  return {
+    ...{ root: 0, sub: 0, faults: 0, inFlight: 0, maxInFlight: 0 },
+    ...{ subBytes: 0, lastRootBytes: 0, spentUsd: 0, last: [] },
+  };
 }

@@ -1,8 +1,10 @@
 /** Drives AxAgent of @ax-llm/ax from npm: a distiller that runs code, then a responder. */
-import { drive, type Peer } from "./harness.ts";
+import { drive } from "./harness.ts";
+import { base, callLimitMs, cellLimitMs, width, type Peer } from "./scene.ts";
 
 interface Ax {
   ai(options: object): unknown;
+  axCreateJSRuntime(options: object): unknown;
   agent(
     signature: string,
     options: object,
@@ -10,17 +12,20 @@ interface Ax {
 }
 
 const name: string = "@ax-llm/ax";
-const { ai, agent } = (await import(name)) as Ax;
+const { ai, agent, axCreateJSRuntime } = (await import(name)) as Ax;
 const llm = ai({
   name: "openai",
   apiKey: "x",
-  apiURL: process.env["PEERS_BASE"],
+  apiURL: base,
   config: { model: "gpt-4o-mini", stream: false },
+  ...(callLimitMs !== undefined && { options: { timeout: callLimitMs } }),
 });
 const one = agent("context:string, query:string -> answer:string", {
   contextFields: ["context"],
   maxSubAgentCalls: 10_000,
+  maxBatchedLlmQueryConcurrency: width,
   maxTurns: 12,
+  ...(cellLimitMs !== undefined && { runtime: axCreateJSRuntime({ timeout: cellLimitMs }) }),
 });
 
 const peer: Peer = {

@@ -1,21 +1,21 @@
 /** Drives this project through its front door. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createEngine } from "../../../src/index.ts";
+import { createEngine, type Model } from "../../../src/index.ts";
 import { openaiCompatible } from "../../../src/models/index.ts";
-import { drive, setScene, type Peer } from "./harness.ts";
+import { drive } from "./harness.ts";
+import { base, callLimitMs, cellLimitMs, scene, width, type Peer } from "./scene.ts";
 
-const base = process.env["PEERS_BASE"] ?? "";
-const home = mkdtempSync(join(tmpdir(), "unabridged-peers-"));
+const home = mkdtempSync(join(tmpdir(), "unabridged-peers-home-"));
 const sandbox = process.env["PEERS_SANDBOX"] === "native" ? "native" : "wasm";
-const model = openaiCompatible({ baseUrl: base, id: "root", apiKey: "x", contextWindow: 128_000 });
+const model = served("root");
 const engine = createEngine({
   model,
   subModel: model,
   home,
   sandbox,
-  limits: { concurrency: 16, cellTimeoutMs: 10_000 },
+  limits: { concurrency: width, cellTimeoutMs: cellLimitMs, callTimeoutMs: callLimitMs },
 });
 
 const fence = "```";
@@ -24,8 +24,9 @@ const block = (code: string): string => `${fence}repl\n${code}\n${fence}`;
 const peer: Peer = {
   language: "python",
   takesPaths: true,
-  async run(query, context, { path }) {
+  async run(query, context, path) {
     const from = path === undefined ? context : { paths: [path] };
+    // Neither an answer from before nor a search before the first cell: what is measured is the run.
     const { answer } = await engine.ask({ query, context: from }, { cache: false, phase0: false }).result();
     return answer;
   },
@@ -36,14 +37,9 @@ const peer: Peer = {
     expression: 'str(sum(1 for a in answers if a == "yes"))',
   }),
   scan: { expression: 'str(grep(r"ERR-\\d{5}", limit=1).total)' },
+  ownScan: { before: "import re", expression: 'str(len(re.findall(r"ERR-\\d{5}", context)))' },
   async budget(capUsd) {
-    const priced = openaiCompatible({
-      baseUrl: base,
-      id: "leaf",
-      apiKey: "x",
-      contextWindow: 128_000,
-      price: { input: 10_000, output: 0 },
-    });
+    const priced = served("leaf", { input: 10_000, output: 0 });
     const own = createEngine({
       model,
       subModel: priced,
@@ -54,7 +50,7 @@ const peer: Peer = {
     });
     const code =
       'rs = rlm_query_batched([f"child {i}" for i in range(8)], contexts=["x" * 50_000] * 8)\nFINAL("done")';
-    await setScene([block(code)], {
+    await scene([block(code)], {
       subReply: block("FINAL('x')"),
       usage: { input: 100, output: 20, costUsd: 1 },
     });
@@ -64,7 +60,20 @@ const peer: Peer = {
     await own.close();
     return `${status}${limit ? ` (${limit.code})` : ""}`;
   },
-  close: () => engine.close(),
+  async close() {
+    await engine.close();
+    rmSync(home, { recursive: true, force: true });
+  },
 };
+
+function served(id: string, price?: { readonly input: number; readonly output: number }): Model {
+  return openaiCompatible({
+    baseUrl: base,
+    id,
+    apiKey: "x",
+    contextWindow: 128_000,
+    ...(price && { price }),
+  });
+}
 
 await drive(peer);

@@ -9,6 +9,10 @@ import time
 import urllib.request
 
 BASE = os.environ["PEERS_BASE"]
+ROW, ARGS = sys.argv[2], sys.argv[3:]
+# Of a cell and of a model call, for peers that can be told; None leaves what each does by itself.
+CELL_LIMIT = 8 if ROW in ("loop", "repl") else None
+CALL_LIMIT = 5 if ROW == "hang" else None
 QUERY = "ROOTMARK: what does the text say?"
 FENCE = "```"
 
@@ -38,7 +42,7 @@ class Rlms:
 
         self.rlm = RLM(
             backend="openai",
-            backend_kwargs={"model_name": "root", "api_key": "x", "base_url": BASE},
+            backend_kwargs={"model_name": "root", "api_key": "x", "base_url": BASE, **({"timeout": CALL_LIMIT} if CALL_LIMIT else {})},
             max_iterations=12,
             **options,
         )
@@ -66,10 +70,21 @@ class Dspy:
     def __init__(self):
         import dspy
 
-        self.lm = dspy.LM("openai/root", api_base=BASE, api_key="x", cache=False)
-        dspy.configure(lm=self.lm, adapter=dspy.ChatAdapter())
-        self.dspy = dspy
-        self.rlm = dspy.RLM("context, query -> answer", max_iters=12, max_llm_calls=100_000)
+        more = {"timeout": CALL_LIMIT} if CALL_LIMIT else {}
+        dspy.configure(lm=dspy.LM("openai/root", api_base=BASE, api_key="x", cache=False, **more), adapter=dspy.ChatAdapter())
+        self.rlm = dspy.RLM(
+            "context, query -> answer", max_iters=12, max_llm_calls=100_000, interpreter_factory=self.interpreter
+        )
+
+    def interpreter(self):
+        from dspy import PythonInterpreter
+
+        found = PythonInterpreter()
+        # Where deno.land can't be reached, the one thing that is loaded from there comes from a file beside this one.
+        import_map = os.environ.get("PEERS_IMPORT_MAP")
+        if import_map:
+            found.deno_command.insert(2, f"--import-map={import_map}")
+        return found
 
     def run(self, context):
         return str(self.rlm(context=context, query=QUERY).answer)
@@ -81,6 +96,15 @@ class Dspy:
         return [self.step(f"{before}\nSUBMIT(answer={expression})")]
 
     budget = None
+
+
+class DspyLocal(Dspy):
+    """dspy.RLM with the interpreter that it has for trusted code: Python in a process of its own."""
+
+    def interpreter(self):
+        from dspy import LocalInterpreter
+
+        return LocalInterpreter(**({"execution_timeout": CELL_LIMIT} if CELL_LIMIT else {}))
 
 
 def fan(n):
@@ -114,7 +138,7 @@ def overhead(peer):
             bares.append(timed(lambda: bare(calls))[0])
         return {"runMs": statistics.median(runs), "bareMs": statistics.median(bares)}
 
-    return {"firstMs": first, "answer": answer, "rootCalls": calls, "spaced": measure(5, 1), "dense": measure(8, 0)}
+    return {"firstMs": first, "answer": answer, "rootCalls": calls, "spaced": measure(9, 1), "dense": measure(9, 0)}
 
 
 def fan_out(peer, n, delay):
@@ -124,7 +148,7 @@ def fan_out(peer, n, delay):
     scene(peer.finish(expression, before), subDelayMs=delay)
     cpu = tree_cpu()
     ms, answer = timed(lambda: peer.run("A small text."))
-    return {"ms": ms, "cpuMs": tree_cpu() - cpu, "answer": answer, **stats(), "asked": n}
+    return {"ms": ms, "cpuMs": tree_cpu() - cpu, "answer": answer, **stats(), "asked": n, "width": int(ARGS[0]) if ROW == "fan" else 16}
 
 
 def scan(peer, path):
@@ -146,10 +170,16 @@ def noop(peer, path):
         scene([*[peer.step(f"z{i} = 1") for i in range(cells)], *peer.finish('"ok"')])
         with open(path, encoding="utf8", newline="") as file:
             text = file.read()
-        return timed(lambda: peer.run(text))[0]
+        return timed(lambda: peer.run(text))
 
-    one, five = run_with(1), run_with(5)
-    return {"perCellMs": max(0, (five - one) / 4), "oneMs": one}
+    (one, _), (nine, answer) = run_with(1), run_with(9)
+    return {"perCellMs": max(0.1, (nine - one) / 8), "oneMs": one, "answer": answer}
+
+
+def tell(value):
+    """What is known so far. Only the last one counts, so a driver that is stopped keeps what it found out."""
+    sys.stdout.write("\n@@" + json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 def within(seconds, act, read):
@@ -159,27 +189,67 @@ def within(seconds, act, read):
         try:
             box["said"] = read(act())
         except BaseException as error:
-            box["said"] = "error: " + str(error)[:60]
+            box["said"] = "throws: " + " ".join(f"{type(error).__name__}: {error}".split())[:70]
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(seconds)
-    return box.get("said", f"still running after {seconds} s")
+    return box.get("said", f"no end within {seconds} s")
+
+
+def warm(peer):
+    """What a first run makes ready belongs to the row of overhead, not to the trials."""
+    scene(peer.finish('"ok"'))
+    within(60, small(peer), str)
+
+
+def goes_on(outcome):
+    """A run that goes on would play the replies of the next one."""
+    return outcome.startswith("no end")
+
+
+def small(peer):
+    return lambda: peer.run("A small text.")
+
+
+def is_ok(answer):
+    return "ok" if "ok" in answer else f'wrong: "{answer[:40]}"'
+
+
+def of_forty(answer):
+    answer = answer.strip()
+    if answer == "40":
+        return "ok"
+    return f"{answer} of 40 answered" if answer.isdigit() else f'wrong: "{" ".join(answer.split())[:30]}"'
 
 
 def faults(peer):
     outcomes = {}
+    warm(peer)
     for kind in ["429", "500", "broken-json", "empty-choices", "null-content", "reset"]:
         times = 2 if kind in ("429", "500") else 1
         scene(peer.finish('"ok"'), fault={"on": "root", "kind": kind, "times": times})
-        outcomes[kind] = within(20, lambda: peer.run("A small text."), lambda a: "ok" if "ok" in a else "wrong: " + a[:40])
+        outcomes[kind] = within(20, small(peer), is_ok)
+        tell(outcomes)
+        if goes_on(outcomes[kind]):
+            return outcomes
     before, expression = fan(40)
     scene(peer.finish(expression, before), fault={"on": "sub", "kind": "500", "times": 4})
-    outcomes["4 of 40 sub-calls fail once"] = within(30, lambda: peer.run("A small text."), lambda a: a[:20] + " answered")
+    outcomes["sub-calls"] = within(30, small(peer), of_forty)
     return outcomes
 
 
+def hang(peer, on):
+    before, expression = fan(40)
+    warm(peer)
+    root = peer.finish('"ok"') if on == "root" else peer.finish(expression, before)
+    scene(root, fault={"on": on, "kind": "hang", "times": 1})
+    ms, said = timed(lambda: within(40, small(peer), is_ok if on == "root" else of_forty))
+    return {"outcome": said, "ms": ms}
+
+
 def escapes(peer):
+    # What is reached for was put there for it: a variable and a file with a made-up secret, `id`, this run's own server.
     port = re.search(r":(\d+)", BASE[6:]).group(1)
     attempts = {
         "environment": "import os; p = os.environ.get('PEERS_SECRET', 'none')",
@@ -188,31 +258,68 @@ def escapes(peer):
         "network": f"import socket; s = socket.create_connection(('127.0.0.1', {port}), 2); p = 'REACHED'",
     }
     outcomes = {}
+    warm(peer)
     for name, code in attempts.items():
         before = f'try:\n    {code}\nexcept BaseException as e:\n    p = "no " + repr(e)'
         scene(peer.finish("str(p)", before))
-        said = within(20, lambda: peer.run("A small text."), lambda a: "escaped" if re.search(r"PEERS-SECRET|uid=|\bREACHED\b", a) else "held")
-        outcomes[name] = "held" if said.startswith("error") else said
+        said = within(20, small(peer), lambda a: "escaped" if re.search(r"PEERS-SECRET|uid=|\bREACHED\b", a) else "held")
+        outcomes[name] = "held" if said.startswith("throws") else said
+        tell(outcomes)
+        if goes_on(said):
+            break
     return outcomes
 
 
 def loop(peer):
+    warm(peer)
     scene([peer.step("while True: pass"), *peer.finish('"ok"')])
-    return {"outcome": within(40, lambda: peer.run("A small text."), lambda a: "came back: " + a[:20]), "hostFrozenMs": 0}
+    longest, stop = [0.0], threading.Event()
+
+    def beat():
+        last = time.perf_counter()
+        while not stop.wait(0.05):
+            now = time.perf_counter()
+            longest[0], last = max(longest[0], now - last), now
+
+    threading.Thread(target=beat, daemon=True).start()
+    outcome = within(30, small(peer), is_ok)
+    stop.set()
+    return {"outcome": outcome, "hostFrozenMs": round(longest[0] * 1000)}
 
 
 def repl(peer):
-    tests = {
-        "a variable stays to the next turn": (["kept = 41"], "str(kept + 1)", "42", None),
-        "a function stays": (["def twice(x): return 2 * x"], "str(twice(21))", "42", None),
-        "what came before an error stays": (["before = 42\nraise ValueError('x')"], "str(before)", "42", None),
-        "await at the top": (["import asyncio\nasync def f(): return 42\nwaited = await f()"], "str(waited)", "42", None),
-        "CRLF stays CRLF": (["n = 0"], "str(len(context))", "6", "a\r\nb\r\n"),
+    def read_small(answer):
+        return "ok" if answer.strip() == "42" else json.dumps(" ".join(answer.replace("`", " ").split())[:30])
+
+    def read_print(_):
+        size = stats()["lastRootBytes"]
+        return ("ok, " if size < 100_000 else "") + f"{round(size / 1000)} kB"
+
+    def read_large(answer):
+        return "ok" if len(answer) == 5_000_000 else f"{len(answer)} characters"
+
+    step, finish = peer.step, peer.finish
+    trials = {
+        "variable": ([step("kept = 41"), *finish("str(kept + 1)")], read_small, None),
+        "function": ([step("def twice(x): return 2 * x"), *finish("str(twice(21))")], read_small, None),
+        "raised": ([step("before = 42\nraise ValueError('x')"), *finish("str(before)")], read_small, None),
+        "await": ([step("import asyncio\nasync def f(): return 42\nwaited = await f()"), *finish("str(waited)")], read_small, None),
+        "crlf": (finish("str(len(context) + 36)"), read_small, "a\r\nb\r\n"),
+        "missing": ([*finish("not_there"), *finish("str(42)")], read_small, None),
+        "prose": (["I think that it says nothing much.", *finish("str(42)")], read_small, None),
+        "print": ([step("print('x' * 3_000_000)"), *finish("str(42)")], read_print, None),
+        "large": (finish("'x' * 5_000_000"), read_large, None),
+        # The last one may never end: what the others showed is told before.
+        "timeout": ([step("kept = 41"), step("while True: pass"), *finish("str(kept + 1)")], read_small, None),
     }
     outcomes = {}
-    for name, (steps, expression, expected, context) in tests.items():
-        scene([*[peer.step(code) for code in steps], *peer.finish(expression)])
-        outcomes[name] = within(20, lambda: peer.run(context or "A small text."), lambda a: "ok" if a.strip() == expected else json.dumps(a[:40]))
+    warm(peer)
+    for name, (replies, read, context) in trials.items():
+        scene(replies)
+        outcomes[name] = within(20, lambda: peer.run(context or "A small text."), read)
+        tell(outcomes)
+        if goes_on(outcomes[name]):
+            break
     return outcomes
 
 
@@ -268,25 +375,25 @@ def watch_memory():
 
 
 def main():
-    name, row, *args = sys.argv[1:]
     rows = {
         "overhead": overhead,
         "fan": lambda peer: fan_out(peer, 200, 50),
-        "host": lambda peer: fan_out(peer, int(args[0]) if args else 1000, 0),
-        "scan": lambda peer: scan(peer, args[0]),
-        "noop": lambda peer: noop(peer, args[0]),
+        "host": lambda peer: fan_out(peer, int(ARGS[0]), 0),
+        "scan": lambda peer: scan(peer, ARGS[0]),
+        "ownscan": lambda peer: scan(peer, ARGS[0]),
+        "noop": lambda peer: noop(peer, ARGS[0]),
         "faults": faults,
+        "hang": lambda peer: hang(peer, ARGS[0]),
         "escapes": escapes,
         "loop": loop,
         "repl": repl,
         "budget": budget,
     }
     try:
-        result = rows[row]({"rlms": Rlms, "dspy": Dspy}[name]())
+        result = rows[ROW]({"rlms": Rlms, "dspy": Dspy, "dspy-local": DspyLocal}[sys.argv[1]]())
     except BaseException as error:
         result = {"error": f"{type(error).__name__}: {error}"[:500]}
-    sys.stdout.write("\n@@" + json.dumps(result) + "\n")
-    sys.stdout.flush()
+    tell(result)
     os._exit(0)
 
 

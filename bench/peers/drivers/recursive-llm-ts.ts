@@ -1,6 +1,7 @@
 /** Drives recursive-llm-ts from npm: a shell in TypeScript over a binary in Go. */
 import { createRequire } from "node:module";
-import { drive, type Peer } from "./harness.ts";
+import { drive } from "./harness.ts";
+import { base, callLimitMs, type Peer } from "./scene.ts";
 
 interface Rts {
   readonly RLM: new (
@@ -13,9 +14,10 @@ interface Rts {
 const { RLM } = createRequire(import.meta.url)("recursive-llm-ts") as Rts;
 const rlm = new RLM("root", {
   api_key: "x",
-  api_base: process.env["PEERS_BASE"],
+  api_base: base,
   max_iterations: 12,
   max_depth: 3,
+  ...(callLimitMs !== undefined && { timeout: callLimitMs / 1_000 }),
 });
 
 const fence = "```";
@@ -30,7 +32,7 @@ const peer: Peer = {
   finish: (expression, before = "") =>
     before === "" && expression.startsWith('"')
       ? [`FINAL(${expression})`]
-      : [block(`${before};\nconsole.log('value: "' + (${expression}) + '"')`), 'FINAL("@evidence")'],
+      : [block(`${before};\nconsole.log('val' + 'ue: "' + (${expression}) + '"')`), 'FINAL("@evidence")'],
   fan: (n) => ({
     before: `var answers = []; for (var i = 0; i < ${n}; i++) answers.push(recursive_llm("SUB " + i, "x"))`,
     expression: 'String(answers.filter(function (a) { return String(a).indexOf("yes") >= 0 }).length)',

@@ -1,5 +1,6 @@
 /** Drives code-rabi's rllm from npm. */
-import { drive, type Peer } from "./harness.ts";
+import { drive } from "./harness.ts";
+import { base, type Peer } from "./scene.ts";
 
 interface Rllm {
   createRLLM(options: object): {
@@ -13,8 +14,8 @@ const options = {
   model: "root",
   provider: "openai",
   apiKey: "x",
-  baseUrl: process.env["PEERS_BASE"],
-  baseURL: process.env["PEERS_BASE"],
+  baseUrl: base,
+  baseURL: base,
 };
 const rlm = createRLLM({ ...options, client: options, verbose: false });
 
