@@ -94,7 +94,10 @@ describe("a map", { concurrency: 2 }, () => {
     const [failed] = lines(await readFile(join(stage.folder, "stubborn.out"), "utf8")).filter(
       ({ ok }) => ok === false,
     );
-    assert.deepEqual([failed?.["key"], (failed?.["error"] as { attempts: number }).attempts], [4, 1]);
+    assert.deepEqual(
+      [failed?.["key"], (failed?.["error"] as { attempts?: number } | undefined)?.attempts],
+      [4, 1],
+    );
     assertCode(await stage.map("stubborn.jsonl", ...args, "-q"), 1);
     assert.equal(askedAbout(/Double 200\d/), 6);
     stage.stubborn.clear();
