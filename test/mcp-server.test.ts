@@ -304,6 +304,16 @@ describe("who may come in over HTTP", () => {
     assert.equal(stolen.status, 404);
   });
 
+  test("other paths, other methods and broken messages are refused, each with its status", async () => {
+    const send = async (init: RequestInit, path = "/mcp"): Promise<number> =>
+      (await fetch(new URL(path, open.url), { headers, ...init })).status;
+    assert.equal(await send({ method: "PUT", body: "{}" }), 405);
+    assert.equal(await send({ method: "POST", body: "no JSON" }), 400);
+    assert.equal(await send({ method: "POST", body: "[".repeat(100_000) }), 400);
+    assert.equal(await send({ method: "POST", body: hello }, "/../etc/passwd"), 404);
+    assert.equal(await send({ method: "GET" }, "/healthz"), 200);
+  });
+
   test("a body above the bound is refused, and others are still served", async () => {
     const body = `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"${"y".repeat(17 * 1024 * 1024)}"}}`;
     const refused = await fetch(open.url, { method: "POST", body, headers }).then(

@@ -91,8 +91,12 @@ class Door {
 
   async enter(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     try {
-      const request = requestOf(incoming, outgoing);
-      await respond(await this.#answer(request), outgoing);
+      // Others are none that a web request can have.
+      const isKnown = methods.has(incoming.method ?? "");
+      const response = isKnown
+        ? await this.#answer(requestOf(incoming, outgoing))
+        : refusal(405, `${path} takes POST, GET and DELETE.`, { allow: "GET, POST, DELETE" });
+      await respond(response, outgoing);
     } catch (error) {
       if (!outgoing.destroyed) this.#options.log?.(`${incoming.method} ${incoming.url}: ${messageOf(error)}`);
       if (outgoing.headersSent) outgoing.destroy();
@@ -153,6 +157,7 @@ class Door {
 }
 
 const longestKey = 512;
+const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "DELETE", "OPTIONS"]);
 
 function refusal(status: number, message: string, headers: Record<string, string> = {}): Response {
   return Response.json({ jsonrpc: "2.0", id: null, error: { code: -32_000, message } }, { status, headers });
