@@ -3,6 +3,7 @@ import { oolong, pairs } from "./oolong/families.ts";
 import type { Family } from "./task.ts";
 import { codeQa } from "./tasks/code-qa.ts";
 import { fileState } from "./tasks/file-state.ts";
+import { beam, browseCompPlus, longMemEval } from "./tasks/judged.ts";
 import { multiHop } from "./tasks/multi-hop.ts";
 import { locomo, longBench, mrcr } from "./tasks/official.ts";
 import { recall } from "./tasks/recall.ts";
@@ -20,4 +21,7 @@ export const families: readonly Family[] = [
   longBench,
   locomo,
   mrcr,
+  longMemEval,
+  beam,
+  browseCompPlus,
 ];

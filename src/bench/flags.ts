@@ -23,6 +23,7 @@ export interface BenchFlags {
   readonly model?: string;
   readonly subModel?: string;
   readonly baseUrl?: string;
+  readonly judge?: string;
   readonly contextWindow?: number;
   readonly subContextWindow?: number;
 }

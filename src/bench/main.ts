@@ -119,6 +119,7 @@ function runFlags(command: Command): Command {
     .option("-m, --model <model>", "l2: the root LM, as `unabridged ask` takes it")
     .option("--sub-model <model>", "l2: the LM of sub-calls")
     .option("--base-url <url>", "l2: any OpenAI-compatible endpoint")
+    .option("--judge <model>", "l2: judges the answers of families that are judged")
     .option("--context-window <tokens>", "l2: window of the root LM", whole)
     .option("--sub-context-window <tokens>", "l2: window of the sub-LM", whole);
 }

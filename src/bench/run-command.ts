@@ -22,10 +22,15 @@ export async function runCommand(family: Family, given: BenchFlags): Promise<num
     given.resume === undefined ? undefined : await readManifest(join(resolve(given.out), given.resume));
   const flags = kept === undefined ? given : recalled(given, kept);
   const folder = resolve(flags.out);
+  if (family.judge && (flags.level !== "l2" || flags.judge === undefined))
+    throw new ConfigError(
+      "invalid_option",
+      `Answers of ${family.name} can't be scored by comparing texts: use --level l2 and --judge MODEL.`,
+    );
   const dataset = await datasetOf(family, flags, join(folder, "data"));
   const arms = armsNamed(flags.arms ?? ["rlm-1"]);
   const simulated = simulatedSettings(flags);
-  const live = flags.level === "l2" ? await findLiveModels(flags, join(folder, "home")) : undefined;
+  const live = flags.level === "l2" ? await findLiveModels(flags) : undefined;
   const models =
     live?.facts ?? ({ simulated: "sim-root and sim-leaf: not language models", ...simulated } as JsonObject);
   const prices = live?.prices ?? { ...simulatedPrices };
@@ -87,9 +92,11 @@ function conclude(
   for (const { name } of arms) {
     const own = artifacts.filter(({ arm }) => arm === name);
     const mean = own.reduce((sum, { score }) => sum + score, 0) / Math.max(1, own.length);
-    const usd = own.reduce((sum, { measured }) => sum + (measured.costMicroUsd ?? 0), 0) / 1e6;
+    const costs = own.map(({ measured }) => measured.costMicroUsd);
+    const usd = costs.reduce((sum: number, cost) => sum + (cost ?? 0), 0) / 1e6;
+    const cost = costs.includes(null) ? "cost unknown: no price" : `$${usd.toFixed(4)}`;
     tell(
-      `${name}: mean score ${mean.toFixed(4)} of ${own.length}, ${own.filter(({ score }) => score === 1).length} with full marks, $${usd.toFixed(4)}`,
+      `${name}: mean score ${mean.toFixed(4)} of ${own.length}, ${own.filter(({ score }) => score === 1).length} with full marks, ${cost}`,
     );
   }
   if (end === "capped")

@@ -51,10 +51,21 @@ export interface Family {
   generate?(request: GenerateRequest): Promise<Dataset>;
   /** Official or recorded data in a folder of the user's. Throws ConfigError naming what is missing. */
   load?(folder: string): Promise<Dataset>;
-  /** From 0 to 1, as the benchmark's own scorer has it. */
+  /** From 0 to 1, as the benchmark's own scorer has it. Of judged families, what can be told without a model. */
   score(task: Pick<Task, "gold" | "meta">, answer: string): number;
+  /** Where answers can't be scored by comparing texts: then a run needs a model that judges. */
+  readonly judge?: Judge;
   /** Plays the family's models. @param knowledge of one world, read in the process of the simulated server */
   mind(knowledge: JsonObject): Mind;
+}
+
+export interface Judge {
+  /** Ends in a version: another wording is another judge, and their numbers don't mix. */
+  readonly name: string;
+  /** One or several prompts for an answer; its score is the mean of what they come to. */
+  prompts(task: Pick<Task, "question" | "gold" | "meta">, answer: string): readonly string[];
+  /** From 0 to 1; undefined where the reply can't be read. */
+  read(reply: string): number | undefined;
 }
 
 /** A simulated model's skill in one family. It is shown prompts alone, never a task's id or gold. */

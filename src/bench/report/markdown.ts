@@ -40,6 +40,8 @@ export function reportOf(manifests: readonly Manifest[], artifacts: readonly Art
     growthSection(cells, arms),
     comparison(artifacts, arms),
     endingsSection(artifacts, arms),
+    judgeSection(artifacts),
+    factsSection(artifacts),
     `## Plots\n\n${[...plots.keys()].map((name) => `![${name.replace(".svg", "")}](${name})`).join("\n\n")}`,
     publishedSection(manifest, cells),
   ];
@@ -200,6 +202,42 @@ function endingsSection(artifacts: readonly Artifact[], arms: readonly string[])
   return rows.length === 0
     ? ""
     : `## What had no full marks\n\n| arm | how it ended | tasks |\n|---|---|---:|\n${rows.join("\n")}`;
+}
+
+/** Scores of a judge are only as good as its strictness, so both stand together, and its cost by itself. */
+function judgeSection(artifacts: readonly Artifact[]): string {
+  const groups = Map.groupBy(
+    artifacts.flatMap(({ judgement }) => judgement ?? []),
+    ({ judge, model }) => `${judge}, asked of ${model}`,
+  );
+  if (groups.size === 0) return "";
+  const rows = [...groups].map(([name, judgements]) => {
+    const controls = judgements.flatMap(({ control }) => control ?? []);
+    const usd = judgements.reduce((sum, { costMicroUsd }) => sum + (costMicroUsd ?? 0), 0) / 1e6;
+    const calls = judgements.reduce((sum, one) => sum + one.calls, 0);
+    const unread = judgements.reduce((sum, one) => sum + one.unread, 0);
+    return `| ${name} | ${judgements.length} | ${calls} | ${usd.toFixed(4)} | ${unread} | ${controls.filter(({ accepted }) => accepted).length} of ${controls.length} |`;
+  });
+  return `## The judge\n\nScores above were given by a model, with this project's own wording: they are not the benchmark's official ones. What judging cost is not in the cost of an arm.\n\n| judge | answers | calls | $ | unreadable | vague wrong answers let pass |\n|---|---:|---:|---:|---:|---:|\n${rows.join("\n")}`;
+}
+
+/** What arms had to say of themselves, on average, by length. */
+function factsSection(artifacts: readonly Artifact[]): string {
+  const groups = Map.groupBy(
+    artifacts.filter(({ facts }) => facts !== undefined),
+    ({ arm, lengthTokens }) => `| ${shortLength(lengthTokens)} | ${arm} |`,
+  );
+  const rows = [...groups].map(([head, group]) => {
+    const names = [...new Set(group.flatMap(({ facts }) => Object.keys(facts ?? {})))];
+    const means = names.map((name) => {
+      const values = group.map(({ facts }) => Number(facts?.[name] ?? 0));
+      return `${name} ${Number((values.reduce((sum, value) => sum + value, 0) / values.length).toFixed(1)).toLocaleString("en-US")}`;
+    });
+    return `${head} ${means.join(", ")} |`;
+  });
+  return rows.length === 0
+    ? ""
+    : `## How it went\n\n| length | arm | on average |\n|---:|---|---|\n${rows.join("\n")}`;
 }
 
 function publishedSection({ family, level }: Manifest, cells: readonly Cell[]): string {

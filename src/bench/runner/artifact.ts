@@ -1,9 +1,10 @@
 /** One task by one arm, as it is kept: written once, whole or not at all. That the file is there means that it is done. */
 import { existsSync } from "node:fs";
-import { appendFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256, type JsonObject } from "../../core/json.ts";
 import type { Level, Task } from "../task.ts";
+import type { Judgement } from "../judging/judge-answer.ts";
 import type { Measured } from "./meter.ts";
 
 export interface Artifact {
@@ -28,6 +29,8 @@ export interface Artifact {
   readonly measured: Measured;
   /** What the arm had to say of how it went. */
   readonly facts?: JsonObject;
+  /** Where a model judged the answer: by which, and what that cost beside the task. */
+  readonly judgement?: Judgement & { readonly calls: number; readonly costMicroUsd: number | null };
   readonly manifestSha256: string;
 }
 
@@ -35,11 +38,9 @@ export const shownAnswer = 4_000;
 
 export class ArtifactFolder {
   readonly #folder: string;
-  readonly #unfinished: string;
 
   constructor(runFolder: string) {
     this.#folder = join(runFolder, "artifacts");
-    this.#unfinished = join(runFolder, "unfinished.jsonl");
   }
 
   has(arm: string, task: Pick<Task, "id">, rep: number): boolean {
@@ -61,17 +62,6 @@ export class ArtifactFolder {
     for (const name of names.filter((one) => one.endsWith(".json")).sort())
       artifacts.push(JSON.parse(await readFile(join(this.#folder, name), "utf8")) as Artifact);
     return artifacts;
-  }
-
-  /** Keeps what a task cost that was not done. */
-  async writeUnfinished(arm: string, usd: number): Promise<void> {
-    await appendFile(this.#unfinished, `${JSON.stringify({ arm, usd })}\n`);
-  }
-
-  async unfinishedUsd(): Promise<number> {
-    const text = await readFile(this.#unfinished, "utf8").catch(() => "");
-    const rows = text.split("\n").filter((line) => line !== "");
-    return rows.reduce((sum, row) => sum + (JSON.parse(row) as { usd: number }).usd, 0);
   }
 
   #path(arm: string, taskId: string, rep: number): string {

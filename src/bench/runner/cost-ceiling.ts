@@ -13,8 +13,8 @@ export class CostCeiling {
     for (const artifact of done) this.add(artifact);
   }
 
-  add({ arm, measured }: Pick<Artifact, "arm" | "measured">): void {
-    const usd = (measured.costMicroUsd ?? 0) / 1e6;
+  add({ arm, measured, judgement }: Pick<Artifact, "arm" | "measured" | "judgement">): void {
+    const usd = ((measured.costMicroUsd ?? 0) + (judgement?.costMicroUsd ?? 0)) / 1e6;
     const seen = this.#byArm.get(arm) ?? { tasks: 0, usd: 0 };
     this.#byArm.set(arm, { tasks: seen.tasks + 1, usd: seen.usd + usd });
     this.#spentUsd += usd;

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { ConfigError } from "../../core/errors.ts";
 import { canonicalJson, sha256, type Json, type JsonObject } from "../../core/json.ts";
 import * as prompts from "../arms/prompts.ts";
+import * as judges from "../judging/judges.ts";
 import type { Dataset, Level } from "../task.ts";
 
 export interface Manifest {
@@ -37,7 +38,9 @@ export const manifestName = "manifest.json";
 export async function hashesOf(dataset: Dataset, prices: Json, settings: Json): Promise<Manifest["hashes"]> {
   return {
     code: await hashOfCode(),
-    prompts: sha256(Object.values(prompts).map(String).join("\n")),
+    prompts: sha256(
+      [...Object.values(prompts), ...Object.values(judges).map(spelled)].map(String).join("\n"),
+    ),
     data: await hashOfData(dataset),
     prices: sha256(canonicalJson(prices)),
     settings: sha256(canonicalJson(settings)),
@@ -71,6 +74,13 @@ export async function readManifest(runFolder: string): Promise<Manifest> {
 
 export async function writeManifest(runFolder: string, manifest: Manifest): Promise<void> {
   await writeFile(join(runFolder, manifestName), `${JSON.stringify(manifest, null, 1)}\n`, { flag: "wx" });
+}
+
+/** Functions are hashed by their source, so that another wording is another hash. */
+function spelled(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === "function" ? String(member) : member,
+  );
 }
 
 /** Everything of the package that runs, tests left out. */

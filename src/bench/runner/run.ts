@@ -10,7 +10,9 @@ import type { Arm, Outcome, Setting } from "../arms/arm.ts";
 import type { Engine } from "../../engine/index.ts";
 import type { Dataset, Family, Level, Task } from "../task.ts";
 import { ArtifactFolder, shownAnswer, type Artifact } from "./artifact.ts";
+import { judgeAnswer } from "../judging/judge-answer.ts";
 import { CostCeiling } from "./cost-ceiling.ts";
+import { Ledger } from "./ledger.ts";
 import { MemoryWatch } from "./memory.ts";
 import { Meter } from "./meter.ts";
 import { World, type BenchModels } from "./world.ts";
@@ -43,11 +45,8 @@ export type RunEnd = "done" | "capped" | "interrupted";
 /** Tasks of one world follow each other, so that its engine and interpreter are warm, as they are in use. */
 export async function runBench(bench: BenchRun): Promise<RunEnd> {
   const artifacts = new ArtifactFolder(bench.folder);
-  const ceiling = new CostCeiling(
-    bench.maxCostUsd,
-    await artifacts.readAll(),
-    await artifacts.unfinishedUsd(),
-  );
+  const ledger = new Ledger(bench.folder);
+  const ceiling = new CostCeiling(bench.maxCostUsd, await artifacts.readAll(), await ledger.unfinishedUsd());
   for (const [worldName, tasks] of Map.groupBy(bench.dataset.tasks, ({ world }) => world)) {
     const open = jobsOf(bench, tasks).filter(({ arm, task, rep }) => !artifacts.has(arm.name, task, rep));
     if (open.length === 0) continue;
@@ -59,10 +58,10 @@ export async function runBench(bench: BenchRun): Promise<RunEnd> {
         bench.tell(`The ceiling of $${bench.maxCostUsd} leaves no room for another ${job.arm.name} task.`);
         return "capped";
       }
+      const account = ledger.begin(`${job.arm.name} ${job.task.id} ${job.rep}`);
+      world.spend = account.spend;
       const artifact = await runOne(bench, world, job, allowance);
-      if (typeof artifact === "number") {
-        // What it spent counts, though it is not done.
-        await artifacts.writeUnfinished(job.arm.name, artifact);
+      if (artifact === undefined) {
         if (bench.signal.aborted) return "interrupted";
         bench.tell(
           `The ceiling of $${bench.maxCostUsd} was reached in ${job.arm.name} ${job.task.id}: it is not counted.`,
@@ -70,6 +69,7 @@ export async function runBench(bench: BenchRun): Promise<RunEnd> {
         return "capped";
       }
       await artifacts.write(artifact);
+      account.done();
       ceiling.add(artifact);
       bench.tell(lineFor(artifact));
     }
@@ -89,13 +89,13 @@ function jobsOf({ arms, reps }: BenchRun, tasks: readonly Task[]): Job[] {
   );
 }
 
-/** What it spent in US dollars where it was interrupted or hit the run's own ceiling: a resumed run does it again. */
+/** Undefined where it was interrupted or hit the run's own ceiling: a resumed run does it again. */
 async function runOne(
   bench: BenchRun,
   world: World,
   { arm, task, rep }: Job,
   allowance: number | undefined,
-): Promise<Artifact | number> {
+): Promise<Artifact | undefined> {
   const meter = new Meter();
   const trace = bench.traces ? await openTrace(bench.folder, `${arm.name}--${task.id}--${rep}`) : undefined;
   const watch = (event: TraceEvent): void => {
@@ -112,27 +112,18 @@ async function runOne(
   };
   const memory = new MemoryWatch((line) => line.includes("simulated/serve"));
   const startedAt = performance.now();
-  let outcome:
-    | Outcome
-    | { readonly status: "failed"; readonly answer: ""; readonly error: NonNullable<Artifact["error"]> };
-  try {
-    outcome = await arm.run(task, setting);
-  } catch (error) {
-    if (bench.signal.aborted) return meter.costUsd ?? 0;
-    const problem = errorOf(error);
-    outcome =
-      problem.code === "context_overflow"
-        ? { status: "overflow", answer: "" }
-        : { status: "failed", answer: "", error: problem };
-  } finally {
-    await trace?.close();
-  }
+  const outcome = await outcomeOf(arm, task, setting).finally(() => trace?.close());
   const wallMs = Math.round(performance.now() - startedAt);
   const peakRssMb = memory.stop();
+  if (bench.signal.aborted) return undefined;
   const isOurCeiling =
     allowance !== undefined && (bench.limits.costUsd === undefined || allowance < bench.limits.costUsd);
   const limit = "limit" in outcome ? outcome.limit : "error" in outcome ? outcome.error.code : undefined;
-  if (isOurCeiling && limit === "cost") return meter.costUsd ?? 0;
+  if (isOurCeiling && limit === "cost") return undefined;
+  const left = allowance === undefined ? undefined : allowance - (meter.costUsd ?? 0);
+  const judged = await judgedBy(bench, world, task, outcome.answer, left);
+  if (judged === "stopped") return undefined;
+  const scored = outcome.answer === "" ? 0 : bench.family.score(task, outcome.answer);
   return {
     v: 1,
     level: bench.level,
@@ -142,7 +133,7 @@ async function runOne(
     rep,
     lengthTokens: task.lengthTokens,
     status: outcome.status,
-    score: outcome.answer === "" ? 0 : bench.family.score(task, outcome.answer),
+    score: judged?.score ?? scored,
     answer: outcome.answer.slice(0, shownAnswer),
     answerSha256: sha256(outcome.answer),
     answerCharacters: outcome.answer.length,
@@ -151,8 +142,49 @@ async function runOne(
     peakRssMb,
     measured: meter.read(),
     ...("facts" in outcome && { facts: outcome.facts }),
+    ...(judged && { judgement: judged }),
     manifestSha256: bench.manifestSha256,
   };
+}
+
+type Ended =
+  | Outcome
+  | { readonly status: "failed"; readonly answer: ""; readonly error: NonNullable<Artifact["error"]> };
+
+/** A failure is an outcome, too: it is counted and never dropped. */
+async function outcomeOf(arm: Arm, task: Task, setting: Setting): Promise<Ended> {
+  try {
+    return await arm.run(task, setting);
+  } catch (error) {
+    const problem = errorOf(error);
+    return problem.code === "context_overflow"
+      ? { status: "overflow", answer: "" }
+      : { status: "failed", answer: "", error: problem };
+  }
+}
+
+/** On a budget of its own: what judging costs is no cost of the arm. */
+async function judgedBy(
+  bench: BenchRun,
+  world: World,
+  task: Task,
+  answer: string,
+  leftUsd: number | undefined,
+): Promise<Artifact["judgement"] | "stopped"> {
+  const { judge } = bench.family;
+  const { judgeModel } = world;
+  if (!judge || !judgeModel) return undefined;
+  const limits = leftUsd === undefined ? {} : { costUsd: Math.max(0, leftUsd) };
+  const { scope } = world.setting(limits, bench.callTimeoutMs, bench.signal, () => {});
+  try {
+    const judgement = await judgeAnswer(judge, judgeModel, task, answer, scope);
+    const { usage, costUsd } = scope.budget;
+    const costMicroUsd = costUsd === null ? null : Math.round(costUsd * 1e6);
+    return { ...judgement, calls: usage.calls, costMicroUsd };
+  } catch (error) {
+    if (bench.signal.aborted || errorOf(error).code === "cost") return "stopped";
+    throw error;
+  }
 }
 
 /** Engines of one task alone. */

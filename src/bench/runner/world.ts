@@ -11,11 +11,14 @@ import { Engine } from "../../engine/index.ts";
 import { openaiCompatible } from "../../models/index.ts";
 import { BuiltInParts } from "../../setup/open-engine.ts";
 import type { Setting } from "../arms/arm.ts";
+import { withAccount } from "./ledger.ts";
 import { simulatedPrices } from "../simulated/settings.ts";
 
 export interface BenchModels {
   readonly model: Model;
   readonly subModel: Model;
+  /** Judges answers that can't be scored by comparing texts. */
+  readonly judgeModel?: Model;
 }
 
 export function simulatedModels(baseUrl: string, world: string, windowTokens: number): BenchModels {
@@ -34,9 +37,15 @@ export class World implements AsyncDisposable {
   readonly #concurrency: number;
 
   readonly #sandbox: "wasm" | "native";
+  /** Is told what each call costs; set for each task. */
+  spend: (usd: number) => void = () => {};
 
   constructor(models: BenchModels, home: string, sandbox: "wasm" | "native", concurrency: number) {
-    this.#models = models;
+    const model = withAccount(models.model, (usd) => this.spend(usd));
+    const subModel =
+      models.subModel === models.model ? model : withAccount(models.subModel, (usd) => this.spend(usd));
+    const judgeModel = models.judgeModel && withAccount(models.judgeModel, (usd) => this.spend(usd));
+    this.#models = { model, subModel, ...(judgeModel && { judgeModel }) };
     this.#concurrency = concurrency;
     this.#sandbox = sandbox;
     this.#parts = this.#newParts(join(home, "home"));
@@ -48,9 +57,13 @@ export class World implements AsyncDisposable {
     return new Engine(this.#newParts(home), { limits: { concurrency: this.#concurrency } });
   }
 
+  get judgeModel(): Model | undefined {
+    return this.#models.judgeModel;
+  }
+
   #newParts(home: string): BuiltInParts {
-    const sandbox = this.#sandbox;
-    return new BuiltInParts({ ...this.#models, modelsByDepth: [this.#models.model], sandbox, home });
+    const { model, subModel } = this.#models;
+    return new BuiltInParts({ model, subModel, modelsByDepth: [model], sandbox: this.#sandbox, home });
   }
 
   setting(
@@ -63,8 +76,9 @@ export class World implements AsyncDisposable {
     let seq = 0;
     const nextSeq = (): number => ++seq;
     const emit = emitter(identity, nextSeq, watch);
+    const { model, subModel } = this.#models;
     return {
-      ...this.#models,
+      ...{ model, subModel },
       engine: this.#engine,
       sandbox: this.#parts.sandbox(),
       limits: { ...limits, ...(callTimeoutMs !== undefined && { callTimeoutMs }) },

@@ -45,6 +45,7 @@ function replyOf(
     const depth = first.text.includes("rlm_query_batched") ? 2 : first.text.includes("llm_query") ? 1 : 0;
     return { text: mindFor(question, minds).root(question, turn, depth) };
   }
+  if (whole.includes("You judge one answer to a question")) return { text: judged(whole) };
   const isTelling = (line: string): boolean => minds.some((mind) => mind.isTelling?.(line) === true);
   const said = conversingReply(request, (asked) => mindFor(asked, minds), isTelling, settings, sight);
   if (said) return said;
@@ -64,6 +65,15 @@ function replyOf(
   if (whole.includes(marks.react)) return { text: react(seen, question, mind, sight, turn) };
   if (Array.isArray(request.body["tools"])) return useTools(seen, question, mind, sight, turn);
   return { text: mind.read(textIn(seen, "text") ?? seen, question, sight) };
+}
+
+/** A strict judge: the reference must stand in the answer, letter case aside. */
+function judged(prompt: string): string {
+  const [reference = "", answer = ""] = ["reference", "answer"].map((tag) =>
+    textIn(prompt, tag)?.toLowerCase(),
+  );
+  const isRight = answer.includes(reference);
+  return prompt.includes("Points: 0.5") ? `Points: ${isRight ? 1 : 0}` : `Verdict: ${isRight ? "yes" : "no"}`;
 }
 
 function mindFor(question: string, minds: readonly Mind[]): Mind {

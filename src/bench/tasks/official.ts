@@ -1,17 +1,13 @@
 /** Loaders for official files that a user has: LongBench v2, LoCoMo, OpenAI-MRCR. Nothing of theirs is in this project. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../../core/errors.ts";
-import { isPlainObject, type Json } from "../../core/json.ts";
-import { estimateTokens } from "../../core/tokens.ts";
+import { isPlainObject } from "../../core/json.ts";
 import { scoreLocomo } from "../scorers/locomo.ts";
 import { scoreChoice } from "../scorers/match.ts";
 import { scoreMrcr } from "../scorers/sequence-matcher.ts";
-import type { Dataset, Family, Mind, Task } from "../task.ts";
-
-type Row = Readonly<Record<string, unknown>>;
+import type { Family, Task } from "../task.ts";
+import { asList, loadRows, noMind, powerOfTwo, writeContext, type Row } from "./official-files.ts";
 
 export const longBench: Family = {
   name: "longbench-v2",
@@ -108,59 +104,6 @@ export const locomo: Family = {
   mind: () => noMind,
 };
 
-/** There is no simulated reader of real prose: these are for l2. */
-const noMind: Mind = {
-  knows: () => false,
-  root: () => "",
-  leaf: () => undefined,
-  read: () => "",
-  searchFor: () => [],
-};
-
-interface Loaded {
-  readonly id: string;
-  readonly text: string;
-  readonly question: string;
-  readonly gold: Json;
-}
-
-async function loadRows(
-  folder: string,
-  family: string,
-  what: string,
-  members: readonly string[],
-  read: (row: Row, index: number) => Loaded,
-): Promise<Dataset> {
-  const files = existsSync(folder)
-    ? readdirSync(folder)
-        .filter((name) => /\.jsonl?$/.test(name))
-        .sort()
-    : [];
-  const rows = files.flatMap((name) => rowsOf(readFileSync(join(folder, name), "utf8")));
-  const fitting = rows.filter((row) => members.every((member) => member in row));
-  if (fitting.length === 0)
-    throw new ConfigError("not_found", `${folder} has no ${what}: expected members ${members.join(", ")}.`);
-  const tasks: Task[] = [];
-  for (const [index, row] of fitting.entries()) {
-    const { id, text, question, gold } = read(row, index);
-    const context = [await writeContext(family, id, text)];
-    tasks.push({ id, family, lengthTokens: powerOfTwo(text), world: "any", context, question, gold });
-  }
-  return { tasks, knowledge: { any: {} }, source: `${what}, from the user's own files` };
-}
-
-function rowsOf(text: string): Row[] {
-  if (text.trimStart().startsWith("[")) return asList(JSON.parse(text));
-  return text
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .flatMap((line) => asList([JSON.parse(line)]));
-}
-
-function asList(value: unknown): Row[] {
-  return Array.isArray(value) ? value.filter(isPlainObject) : [];
-}
-
 function conversationText(conversation: Row): string {
   const sessions = Object.keys(conversation).filter((name) => /^session_\d+$/.test(name));
   const ordered = sessions.sort((a, b) => Number(a.slice(8)) - Number(b.slice(8)));
@@ -173,16 +116,4 @@ function conversationText(conversation: Row): string {
       return `DATE: ${String(conversation[`${name}_date_time`])}\n${turns.join("\n")}`;
     })
     .join("\n\n");
-}
-
-async function writeContext(family: string, id: string, text: string): Promise<string> {
-  const folder = join(tmpdir(), "unabridged-bench", family);
-  await mkdir(folder, { recursive: true });
-  const file = join(folder, `${id.replace(/[^\w.-]+/g, "_")}.txt`);
-  await writeFile(file, text);
-  return file;
-}
-
-function powerOfTwo(text: string): number {
-  return 2 ** Math.max(10, Math.round(Math.log2(estimateTokens(text))));
 }
