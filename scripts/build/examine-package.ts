@@ -25,6 +25,14 @@ const execute = promisify(execFile);
 /** CPython is 10 MB of it. More than this means that something came along which nobody meant to publish. */
 const mostBytes = 20_000_000;
 
+/** What others wrote and we carry along may only be handed on with these. */
+const notices: readonly string[] = [
+  ...["NOTICE.md", "LICENSE-PACKAGING.txt", "LICENSE-PYTHON.txt", "LICENSE-INCORPORATED.txt"].map(
+    (name) => `dist/sandboxes/cpython/${name}`,
+  ),
+  ...["NOTICE.md", "LICENSE.txt", "LICENSE-PACKING.txt"].map((name) => `dist/corpora/loaders/cmaps/${name}`),
+];
+
 export async function examinePackage(folder: string, packed: Packed): Promise<readonly string[]> {
   const manifest: Manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
   const code = await readSources(folder, ["dist"], (path) => /\.d\.[cm]?ts$|\/cpython\//.test(path));
@@ -39,9 +47,11 @@ function complaintsOfList(manifest: Manifest, packed: Packed): readonly string[]
   const paths = new Set(packed.files.map(({ path }) => path));
   const promised = [...Object.values(manifest.exports), ...Object.values(manifest.bin)];
   const missing = promised.map((path) => path.replace(/^\.\//, "")).filter((path) => !paths.has(path));
+  const unlicensed = notices.filter((path) => !paths.has(path));
   const unwanted = [...paths].filter((path) => /\.(test|fixture)\.|(?<!\.d)\.[cm]?ts$|\.pyc$/.test(path));
   const complaints = [
     ...missing.map((path) => `${path} is promised by package.json and is not in the package.`),
+    ...unlicensed.map((path) => `${path} must go with what others wrote, and is not in the package.`),
     ...unwanted.map((path) => `${path} is in the package and is of no use to a user.`),
   ];
   if (packed.unpackedSize > mostBytes) {
