@@ -6,7 +6,6 @@ import { parseJson, schemaCheck } from "../core/typed-call.ts";
 import type { AskResult } from "../engine/index.ts";
 import type { Service } from "../setup/service.ts";
 import { askedOf } from "./asked.ts";
-import type { Body } from "./body.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Exchange } from "./exchange.ts";
 import { newHead } from "./reply-head.ts";
@@ -18,10 +17,10 @@ export async function answerAsk(
   service: Service,
   exchange: Exchange,
   dialect: Dialect,
-  body: Body,
+  json: JsonObject,
   name: string,
 ): Promise<void> {
-  const request = dialect.read(body.json);
+  const request = dialect.read(json);
   const bare = name.slice(askPrefix.length);
   const { contextWindow } = await service.model(bare);
   const { query, documents } = askedOf(request, contextWindow);
@@ -34,7 +33,7 @@ export async function answerAsk(
   const run = engine.ask({ query, context }, { cache, signal: exchange.signal, caller: { served: name } });
   let answer: string | undefined;
   await serveRun<AskResult>(exchange, {
-    ...{ run, dialect, head: newHead(name, request.wantsUsage), isStream: body.json["stream"] === true },
+    ...{ run, dialect, head: newHead(name, request.wantsUsage), isStream: json["stream"] === true },
     showsReasoning: request.showsReasoning,
     piecesOf: progressOf,
     async prepare(result) {

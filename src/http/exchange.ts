@@ -21,6 +21,8 @@ export class Exchange {
   readonly query: string;
   /** Of whom; undefined for the person whose machine it is. */
   tenant: string | undefined;
+  /** Sees what of our own is sent. */
+  watch: ((data: JsonObject) => void) | undefined;
   readonly #gone = new AbortController();
   readonly #stallMs: number;
   #waits: boolean;
@@ -65,6 +67,7 @@ export class Exchange {
 
   json(status: number, body: JsonObject, headers: Readonly<Record<string, string>> = {}): void {
     if (this.response.destroyed) return;
+    this.watch?.(body);
     const bytes = Buffer.from(JSON.stringify(body));
     this.response.writeHead(status, {
       ...headers,
@@ -91,6 +94,7 @@ export class Exchange {
 
   send({ event, data }: SseEvent): void {
     if (this.response.destroyed) return;
+    if (typeof data !== "string") this.watch?.(data);
     const text = typeof data === "string" ? data : JSON.stringify(data);
     this.response.write(event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`);
   }
@@ -105,6 +109,11 @@ export class Exchange {
     if (costUsd !== undefined && costUsd !== null)
       this.response.addTrailers({ [costHeader]: String(costUsd) });
     this.response.end();
+  }
+
+  /** The client has not taken yet what it was sent. Asked at each piece, where waiting for nothing would cost. */
+  get mustWait(): boolean {
+    return this.response.writableNeedDrain;
   }
 
   /** Waits while the client takes nothing; one that takes nothing for too long is cut off. */

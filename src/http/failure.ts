@@ -47,7 +47,8 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof ConfigError) {
     const missing = error.code === "not_found" || error.code === "unknown_model" || error.code === "no_model";
     const tooLong = error.code === "window_too_small";
-    const code = tooLong ? "context_length_exceeded" : missing ? "model_not_found" : error.code;
+    const isModel = missing && error.code !== "not_found";
+    const code = tooLong ? "context_length_exceeded" : isModel ? "model_not_found" : error.code;
     const status = missing ? 404 : 400;
     return { status, kind: kindOf(status), code, message: error.message, mayRetry: false };
   }
@@ -101,7 +102,8 @@ const statusOfModel: Readonly<Record<ModelError["code"], number>> = {
   timeout: 504,
 };
 
-function failureOfModel({ code, message, retryAfterMs }: ModelError): Failure {
+function failureOfModel({ code, message, retryAfterMs: stated, cause }: ModelError): Failure {
+  const retryAfterMs = stated ?? (cause instanceof ModelError ? cause.retryAfterMs : undefined);
   const status = statusOfModel[code];
   return {
     ...{ status, kind: code === "overloaded" ? "overloaded" : kindOf(status), message, retryAfterMs },

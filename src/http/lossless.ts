@@ -2,7 +2,8 @@
  * A model with lossless context: what fits is handed on as it is; what doesn't is answered from the conversation that it is
  * recognised as. It translates; what is shown of a conversation is decided by the conversation.
  */
-import { isUnabridgedError } from "../core/errors.ts";
+import { isUnabridgedError, ModelError } from "../core/errors.ts";
+import type { JsonObject } from "../core/json.ts";
 import type { Message } from "../core/message.ts";
 import type { Model } from "../core/model.ts";
 import { estimateTokens } from "../core/tokens.ts";
@@ -33,28 +34,30 @@ export class LosslessModels {
     this.#log = log;
   }
 
-  async answer(exchange: Exchange, dialect: Dialect, body: Body, name: string): Promise<void> {
+  async answer(exchange: Exchange, dialect: Dialect, asked: Asked, name: string): Promise<void> {
     const [model, found] = await Promise.all([this.#service.model(name), this.#service.upstream(name)]);
-    const upstream = found?.dialects.includes(dialect.name) === true ? found : undefined;
-    const read = tryRead(dialect, body);
-    if (upstream && this.#fits(body, model)) {
+    const mayPass = found?.dialects.includes(dialect.name) === true && asked.mayPass;
+    const upstream = mayPass ? found : undefined;
+    const read = tryRead(dialect, asked.json);
+    if (upstream && this.#fits(asked, model)) {
       // Kept while the provider answers: what fits waits for nothing of ours.
       const kept = "request" in read ? this.#keep(exchange, read.request, name) : undefined;
       tellAsSent(exchange);
-      const outcome = await passThrough(exchange, { upstream, dialect, model, body });
+      const outcome = await passThrough(exchange, { upstream, dialect, model, ...asked });
       await kept;
       if (outcome === "answered") return;
     }
     if (!("request" in read)) throw read.fault;
-    await this.#converse(exchange, { dialect, body, name, model, upstream, request: read.request });
+    await this.#converse(exchange, { dialect, asked, name, model, upstream, request: read.request });
   }
 
   /** By the estimate that conversations go by before a model is known better. */
-  #fits({ bytes }: Body, model: Model): boolean {
+  #fits({ body: { bytes, json: sent }, json }: Asked, model: Model): boolean {
     const window = model.contextWindow ?? assumedWindow;
     // No text has more tokens than bytes; the largest is not even looked at.
     if (bytes.length > window * 8) return false;
-    return estimateTokens(bytes.toString("utf8")) * cautious <= window * softShare;
+    const text = json === sent ? bytes.toString("utf8") : JSON.stringify(json);
+    return estimateTokens(text) * cautious <= window * softShare;
   }
 
   async #keep(exchange: Exchange, { messages }: ClientRequest, name: string): Promise<void> {
@@ -68,7 +71,7 @@ export class LosslessModels {
   }
 
   async #converse(exchange: Exchange, turn: Turn): Promise<void> {
-    const { dialect, body, name, model, upstream, request } = turn;
+    const { dialect, asked, name, model, upstream, request } = turn;
     const engine = await this.#service.engine(exchange.tenant, name);
     const recognised = await this.#recognise(engine, request.messages);
     try {
@@ -83,7 +86,7 @@ export class LosslessModels {
       );
       if (upstream && isWhole) {
         tellAsSent(exchange);
-        if ((await passThrough(exchange, { upstream, dialect, model, body })) === "answered") return;
+        if ((await passThrough(exchange, { upstream, dialect, model, ...asked })) === "answered") return;
       }
       exchange.tell("context", report.reason);
       exchange.tell("tokens-saved", isWhole ? 0 : savedBy(report, request));
@@ -125,9 +128,19 @@ const softShare = 0.6;
 const cautious = 1.1;
 const assumedWindow = 32_768;
 
+export interface Asked {
+  readonly body: Body;
+  /** The body with all that it only names. */
+  readonly json: JsonObject;
+  /** False where it names what its provider can't know. */
+  readonly mayPass: boolean;
+  /** Sees what a provider answers to a request that is handed on. */
+  readonly watch?: ((data: unknown) => void) | undefined;
+}
+
 interface Turn {
   readonly dialect: Dialect;
-  readonly body: Body;
+  readonly asked: Asked;
   readonly name: string;
   readonly model: Model;
   readonly upstream: Upstream | undefined;
@@ -137,7 +150,7 @@ interface Turn {
 /** What we can't read may still be what its provider can. */
 function tryRead(
   dialect: Dialect,
-  { json }: Body,
+  json: JsonObject,
 ): { readonly request: ClientRequest } | { readonly fault: Error } {
   try {
     return { request: dialect.read(json) };
@@ -164,13 +177,25 @@ function withSettings(model: Model, { settings }: ClientRequest): Model {
   const own = structuredOutputs ? settings : withWrittenFormat(settings);
   return {
     ...{ id, provider, endpoint, contextWindow, maxOutputTokens, price, reasoning, structuredOutputs },
-    generate: (request, options) => {
+    async generate(request, options) {
       const most = Math.min(own.maxOutputTokens ?? Infinity, request.maxOutputTokens ?? Infinity);
       const limit = Number.isFinite(most) ? { maxOutputTokens: most } : {};
-      return model.generate({ ...request, ...own, ...limit }, options);
+      try {
+        return await model.generate({ ...request, ...own, ...limit }, options);
+      } catch (error) {
+        throw asClientsHear(error);
+      }
     },
   };
 }
+
+/** A provider that wants to be left alone for long: the client has its own way to wait, and nobody else waits for it. */
+function asClientsHear(error: unknown): unknown {
+  if (!(error instanceof ModelError) || (error.retryAfterMs ?? 0) <= longestWaitMs) return error;
+  return new ModelError(error.code, error.message, { retryable: false, cause: error });
+}
+
+const longestWaitMs = 20_000;
 
 /** Where we would not trust a server with a schema, a client that sends one still has it sent. */
 function withWrittenFormat(settings: ClientRequest["settings"]): ClientRequest["settings"] {
@@ -191,12 +216,12 @@ function savedBy({ tokens, request }: ContextReport, { messages, tools }: Client
 
 async function serveConversation(
   exchange: Exchange,
-  { dialect, body, name, request }: Turn,
+  { dialect, asked, name, request }: Turn,
   run: ReturnType<Recognised["conversation"]["reply"]>,
 ): Promise<void> {
   const calls = new RootCalls();
   await serveRun<ChatResult>(exchange, {
-    ...{ run, dialect, head: newHead(name, request.wantsUsage), isStream: body.json["stream"] === true },
+    ...{ run, dialect, head: newHead(name, request.wantsUsage), isStream: asked.json["stream"] === true },
     showsReasoning: request.showsReasoning,
     piecesOf(event) {
       const piece = calls.read(event);

@@ -34,7 +34,7 @@ export function itemsOf({ id, reasoning, text, toolCalls }: ServedReply): readon
   return [
     ...(reasoning === "" ? [] : [reasoningItem(id, 0, reasoning)]),
     ...(text === "" ? [] : [messageItem(id, 1, text, "completed")]),
-    ...toolCalls.map((call) => callItem(call, "completed", writeArguments(call.input))),
+    ...toolCalls.map((call) => callItem(id, call, "completed", writeArguments(call.input))),
   ];
 }
 
@@ -55,13 +55,15 @@ function outputText(text: string): JsonObject {
   return { type: "output_text", text, annotations: [] };
 }
 
+/** Some servers count their calls anew in each reply, so the reply's id is part of the item's. */
 function callItem(
+  id: string,
   { toolCallId, toolName }: ReplyEnd["toolCalls"][number],
   status: string,
   args: string,
 ): JsonObject {
   const call = { call_id: toolCallId, name: toolName, arguments: args };
-  return { id: `fc_${toolCallId}`, type: "function_call", status, ...call };
+  return { id: `fc_${id}_${toolCallId}`, type: "function_call", status, ...call };
 }
 
 function usageOf({ inputTokens, cachedInputTokens, outputTokens, reasoningTokens }: Usage): JsonObject {
@@ -158,9 +160,12 @@ class ResponseWriter {
   #call(call: ReplyEnd["toolCalls"][number]): void {
     const output_index = this.#items.length;
     const args = writeArguments(call.input);
-    const item = callItem(call, "completed", args);
-    this.#emit("response.output_item.added", { output_index, item: callItem(call, "in_progress", "") });
-    const place = { output_index, item_id: `fc_${call.toolCallId}` };
+    const item = callItem(this.#head.id, call, "completed", args);
+    this.#emit("response.output_item.added", {
+      output_index,
+      item: callItem(this.#head.id, call, "in_progress", ""),
+    });
+    const place = { output_index, item_id: `fc_${this.#head.id}_${call.toolCallId}` };
     this.#emit("response.function_call_arguments.delta", { ...place, delta: args });
     this.#emit("response.function_call_arguments.done", { ...place, name: call.toolName, arguments: args });
     this.#emit("response.output_item.done", { output_index, item });

@@ -1,4 +1,5 @@
 /** OpenAI's responses: how a request is read, and how whole replies and failures are written. */
+import { ConfigError } from "../core/errors.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { isPlainObject } from "../core/json.ts";
 import type { AssistantPart, Message, UserPart } from "../core/message.ts";
@@ -125,6 +126,11 @@ class InputReader {
         return this.#result(item, field);
       case "reasoning":
         return this.#reasoning(item);
+      case "item_reference":
+        throw new ConfigError(
+          "not_found",
+          `The item "${String(item["id"])}" is not known here any more. Send it whole, as programs do with store: false.`,
+        );
       default:
         return refuse(
           `${field}.type`,

@@ -7,6 +7,7 @@ import { providerConnections, type Upstream } from "../setup/service.ts";
 import type { Body } from "./body.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Exchange } from "./exchange.ts";
+import { ItemSniffer } from "./issued-items.ts";
 import { sniffUsage } from "./sniff-usage.ts";
 
 export interface Passing {
@@ -18,6 +19,8 @@ export interface Passing {
   readonly path?: string;
   /** Providers of this dialect may not have the path: then "missing" is the outcome, and the client is told nothing. */
   readonly mayBeMissing?: boolean;
+  /** Told of each whole answer, or of each event that ends an item of one. */
+  readonly watch?: ((data: unknown) => void) | undefined;
 }
 
 /**
@@ -26,7 +29,7 @@ export interface Passing {
  */
 export async function passThrough(
   exchange: Exchange,
-  { upstream, dialect, model, body, path = dialect.path, mayBeMissing = false }: Passing,
+  { upstream, dialect, model, body, path = dialect.path, mayBeMissing = false, watch }: Passing,
 ): Promise<"answered" | "overflow" | "missing"> {
   const { signal, request, response } = exchange;
   const answer = await reach(`${upstream.baseUrl}${path}${exchange.query}`, {
@@ -48,7 +51,7 @@ export async function passThrough(
     response.end(bytes);
     return "answered";
   }
-  await relay(exchange, answer, model);
+  await relay(exchange, answer, model, watch);
   return "answered";
 }
 
@@ -71,6 +74,7 @@ async function relay(
   exchange: Exchange,
   answer: Dispatcher.ResponseData<unknown>,
   model: Model,
+  watch: Passing["watch"],
 ): Promise<void> {
   const { response, signal } = exchange;
   const headers = headersBack(answer.headers);
@@ -78,19 +82,22 @@ async function relay(
   if (!isStream) {
     const bytes = Buffer.from(await answer.body.arrayBuffer());
     exchange.tell("cost-usd", costIn(sniffUsage(bytes), model));
+    watch?.(tryParse(bytes));
     response.writeHead(answer.statusCode, { ...headers, "content-length": bytes.length });
     response.end(bytes);
     return;
   }
   response.writeHead(answer.statusCode, { ...headers, ...exchange.announced() });
   response.flushHeaders();
-  let end: Buffer = Buffer.alloc(0);
+  const sniffer = watch && new ItemSniffer(watch);
+  const end = new LastBytes();
   try {
     for await (const chunk of answer.body) {
       const piece: Buffer = chunk;
       response.write(piece);
-      end = piece.length >= keptEnd ? piece : Buffer.concat([end.subarray(-keptEnd), piece]);
-      if (response.writableNeedDrain) await exchange.drained();
+      sniffer?.add(piece);
+      end.add(piece);
+      if (exchange.mustWait) await exchange.drained();
     }
   } catch (error) {
     signal.throwIfAborted();
@@ -98,10 +105,36 @@ async function relay(
     response.destroy(error instanceof Error ? error : undefined);
     return;
   }
-  exchange.endEvents(costIn(sniffUsage(end), model));
+  exchange.endEvents(costIn(sniffUsage(end.read()), model));
 }
 
-/** The last events, which hold the counts. */
+/** Undefined where it is no JSON: it passes all the same. */
+function tryParse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The last events, which hold the counts. Joined once, at the end: pieces come by the thousand. */
+class LastBytes {
+  #pieces: Buffer[] = [];
+  #length = 0;
+
+  add(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.#length += piece.length;
+    if (this.#length < 4 * keptEnd) return;
+    this.#pieces = [this.read()];
+    this.#length = keptEnd;
+  }
+
+  read(): Buffer {
+    return Buffer.from(Buffer.concat(this.#pieces).subarray(-keptEnd));
+  }
+}
+
 const keptEnd = 8 * 1024;
 
 function costIn(usage: Usage | undefined, model: Model): number | undefined {

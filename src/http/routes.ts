@@ -8,6 +8,7 @@ import type { BodySpace } from "./body.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Exchange } from "./exchange.ts";
 import { Refusal } from "./failure.ts";
+import type { IssuedItems, Issuer } from "./issued-items.ts";
 import type { LosslessModels } from "./lossless.ts";
 import { openaiChat } from "./openai-chat.ts";
 import { openaiResponses } from "./openai-responses.ts";
@@ -17,6 +18,7 @@ export interface RouteParts {
   readonly service: Service;
   readonly bodies: BodySpace;
   readonly lossless: LosslessModels;
+  readonly items: IssuedItems;
 }
 
 type Route = (exchange: Exchange, parts: RouteParts) => Promise<void>;
@@ -50,13 +52,21 @@ export function dialectFor(exchange: Exchange): Dialect {
 }
 
 function generate(dialect: Dialect): Route {
-  return async (exchange, { service, bodies, lossless }) => {
+  return async (exchange, { service, bodies, lossless, items }) => {
     const body = await bodies.read(exchange.request, () => exchange.proceed());
     try {
       const name = nameIn(body.json);
       exchange.tell("model", name);
-      if (name.startsWith(askPrefix)) await answerAsk(service, exchange, dialect, body, name);
-      else await lossless.answer(exchange, dialect, body, name);
+      const { tenant } = exchange;
+      const hasItems = dialect.name === "openai-responses";
+      const see = (issuer: Issuer) => (data: unknown) => items.see(tenant, data, issuer);
+      if (hasItems) exchange.watch = see("us");
+      const { json, namesOurs } = hasItems
+        ? items.resolve(tenant, body.json)
+        : { json: body.json, namesOurs: false };
+      const watch = hasItems ? see("provider") : undefined;
+      if (name.startsWith(askPrefix)) await answerAsk(service, exchange, dialect, json, name);
+      else await lossless.answer(exchange, dialect, { body, json, mayPass: !namesOurs, watch }, name);
     } finally {
       body.release();
     }

@@ -75,7 +75,7 @@ async function serveStream<Result>(exchange: Exchange, served: Served<Result>): 
   try {
     for await (const event of run) {
       for (const piece of served.piecesOf(event)) say(piece);
-      await exchange.drained();
+      if (exchange.mustWait) await exchange.drained();
     }
     const result = await run.result();
     await served.prepare?.(result);

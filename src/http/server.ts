@@ -7,6 +7,7 @@ import type { Service } from "../setup/service.ts";
 import { BodySpace } from "./body.ts";
 import { Exchange } from "./exchange.ts";
 import { failureOf, logLine, Refusal } from "./failure.ts";
+import { IssuedItems } from "./issued-items.ts";
 import { KeyRing, type KeyHash } from "./keys.ts";
 import { LosslessModels } from "./lossless.ts";
 import { dialectFor, routeOf, type RouteParts } from "./routes.ts";
@@ -103,7 +104,7 @@ class Gate {
     this.#limits = limits;
     this.#log = log;
     const bodies = new BodySpace({ mostBytes: limits.bodyBytes, mostTogether: limits.allBodyBytes });
-    this.#parts = { service, bodies, lossless: new LosslessModels(service, log) };
+    this.#parts = { service, bodies, lossless: new LosslessModels(service, log), items: new IssuedItems() };
   }
 
   enter(request: IncomingMessage, response: ServerResponse, waits = false): Promise<void> {
