@@ -1,6 +1,6 @@
 /** What a label is made of: messages as a reader's transcript, or the labels below. Pure. */
 import type { StoredMessage } from "../core/conversation.ts";
-import type { Message } from "../core/message.ts";
+import type { FilePart, Message } from "../core/message.ts";
 import { estimateTokens } from "../core/tokens.ts";
 import { bothEnds } from "./excerpt.ts";
 import { textOfFile } from "./measure.ts";
@@ -70,9 +70,7 @@ function transcriptOf(message: Message): string {
       case "reasoning":
         return "";
       case "file":
-        return (
-          textOfFile(part) ?? `[${part.mediaType}${part.filename === undefined ? "" : ` ${part.filename}`}]`
-        );
+        return nameAndText(part);
       case "tool-call":
         return `→ ${part.toolName}(${JSON.stringify(part.input)})`;
       case "tool-result": {
@@ -82,6 +80,14 @@ function transcriptOf(message: Message): string {
     }
   });
   return texts.filter((text) => text !== "").join("\n");
+}
+
+/** Named, because later questions name the file and not its words. */
+function nameAndText(part: FilePart): string {
+  const text = textOfFile(part);
+  const { filename, mediaType } = part;
+  if (text === undefined) return `[${mediaType}${filename === undefined ? "" : ` ${filename}`}]`;
+  return filename === undefined ? text : `[file ${filename}]\n${text}`;
 }
 
 function toolsIn(message: Message): readonly string[] {

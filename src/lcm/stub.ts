@@ -42,10 +42,8 @@ function cut({ message, position }: StoredMessage, each: number): Message {
 function cutUserPart(part: UserPart, shorten: (text: string) => string): UserPart {
   if (part.type === "text") return { type: "text", text: shorten(part.text) };
   const text = textOfFile(part);
-  return {
-    type: "text",
-    text: text === undefined ? `[${part.filename ?? part.mediaType}: not shown]` : shorten(text),
-  };
+  const name = part.filename ?? part.mediaType;
+  return { type: "text", text: text === undefined ? `[${name}: not shown]` : `[${name}] ${shorten(text)}` };
 }
 
 /** Thinking goes: cut, its signature would be void. A call keeps its id and name, which its result needs. */
