@@ -78,11 +78,13 @@ function commands(exit: (code: number) => void): Command {
     .command("serve")
     .description("serve the simulated models of a run's data at a port, to rehearse l2")
     .argument("<task>")
-    .requiredOption("--port <port>", "where to listen", whole)
+    .requiredOption("--port <port>", "where to listen; 0 for any free port", whole)
     .option("--lengths <list>", "as for the task", lengths)
     .option("--seed <n>", "as for the task", whole, 1)
     .option("--data <folder>", "as for the task")
     .option("--leaf <profile>", profileNames, "perfect")
+    .option("--latency <ms>", "of each call", whole)
+    .option("--window <tokens>", "of the models", whole)
     .option("--out <folder>", "where contexts are written", ".bench")
     .action(async (task: string, flags: BenchFlags & { port: number }) =>
       exit(await (await import("./run-command.ts")).serveCommand(task, flags)),

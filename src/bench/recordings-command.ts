@@ -63,7 +63,7 @@ export async function replayCommand(
   const { model, subModel, divergences, unused } = cassette(recorded, flags.mode);
   const home = await mkdtemp(join(tmpdir(), "unabridged-replay-"));
   const parts = new BuiltInParts({ model, subModel, modelsByDepth: [model], home, sandbox: flags.sandbox });
-  const engine = new Engine(parts, { limits: { depth: Math.min(8, recorded.depth) } });
+  const engine = new Engine(parts, { limits: recorded.limits });
   try {
     const { answer } = await engine
       .ask({ query: recorded.question, context: { paths } }, { cache: false })

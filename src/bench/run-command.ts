@@ -100,9 +100,10 @@ function conclude(
     );
   }
   if (end === "capped")
-    tell(`Stopped at the ceiling. Go on with a higher --max-cost and --resume ${manifest.id}`);
-  if (end === "interrupted")
-    tell(`Interrupted. Go on with: npm run bench -- ${family.name} --resume ${manifest.id}`);
+    tell(
+      `Stopped at the ceiling. Go on with the same command, a higher --max-cost and --resume ${manifest.id}`,
+    );
+  if (end === "interrupted") tell(`Interrupted. Go on with the same command and --resume ${manifest.id}`);
   tell(`Report: npm run bench -- report ${manifest.id}`);
   const first = artifacts.filter(({ arm }) => arm === arms[0]?.name);
   tell(`${family.name} ${flags.level}: ${first.filter(({ score }) => score === 1).length}/${first.length}`);

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { ConfigError } from "../../core/errors.ts";
+import type { JsonObject } from "../../core/json.ts";
 import { textOfMessage } from "../../core/message.ts";
 import type { ModelRequest } from "../../core/model.ts";
 import type { CallRole, TraceEvent } from "../../core/trace.ts";
@@ -20,7 +21,8 @@ export interface RecordedCall {
 
 export interface OwnTrace {
   readonly question: string;
-  readonly depth: number;
+  /** What the prompts tell of, so that a replay has to have the same. */
+  readonly limits: { readonly depth: number; readonly iterations?: number; readonly concurrency?: number };
   readonly calls: readonly RecordedCall[];
   readonly answer: string;
 }
@@ -37,10 +39,12 @@ export function readOwnTrace(file: string): OwnTrace {
   const open = new Map<string, { readonly question: string; readonly request: string }>();
   const calls: RecordedCall[] = [];
   let answer: string | undefined;
-  let depth = 0;
+  let settings: JsonObject = {};
+  let deepest = 0;
   for (const event of events) {
-    depth = Math.max(depth, event.depth);
+    deepest = Math.max(deepest, event.depth);
     if (event.type === "run-start") questions.set(event.runId, event.query);
+    if (event.type === "run-start" && event.depth === 0) settings = event.settings;
     if (event.type === "run-end" && event.depth === 0) answer = event.answer;
     if (event.type === "model-start")
       open.set(event.callId, {
@@ -56,7 +60,15 @@ export function readOwnTrace(file: string): OwnTrace {
   const [question] = questions.values();
   if (question === undefined || answer === undefined)
     throw new ConfigError("invalid_input", `${file} is no whole trace: it needs a run-start and a run-end.`);
-  return { question, depth: depth + 1, calls, answer };
+  const { depth, maxIterations: iterations } = settings;
+  // No event says it, but the prompt does.
+  const parallel = / (\d+) in parallel, answers in order/.exec(calls[0]?.request ?? "")?.[1];
+  const limits = {
+    depth: typeof depth === "number" ? depth : deepest + 1,
+    ...(typeof iterations === "number" && { iterations }),
+    ...(parallel !== undefined && { concurrency: Number(parallel) }),
+  };
+  return { question, limits, calls, answer };
 }
 
 /** What of a request is compared: its messages, in order. */

@@ -18,9 +18,11 @@ const notes = {
   l2: "L2: a live model.",
 } as const;
 
-export function reportOf(manifests: readonly Manifest[], artifacts: readonly Artifact[]): Report {
+export function reportOf(manifests: readonly Manifest[], given: readonly Artifact[]): Report {
   const [manifest] = manifests;
   if (!manifest) throw new Error("There is no run to report on.");
+  const nameOf = ({ arm, taskId, rep }: Artifact): string => `${arm} ${taskId} ${rep}`;
+  const artifacts = [...given].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   const cells = summarise(artifacts);
   const arms = [...new Set(manifests.flatMap((one) => one.arms))];
   const plots = new Map<string, string>();

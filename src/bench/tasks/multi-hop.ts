@@ -55,13 +55,17 @@ export const multiHop: Family = {
 function chaptersOf(tokens: number, paragraphs: readonly string[] | undefined, random: Random): string[] {
   const chapters: string[] = [];
   let used = 0;
+  // As many names as places for them: about a third stands once, a fifth twice.
+  const names = Array.from({ length: Math.ceil(tokens / 45) }, () => {
+    const name = codedWord(random, 7);
+    return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+  });
   let next = paragraphs ? random.whole(0, Math.max(0, paragraphs.length - 2_000)) : 0;
   while (used < tokens) {
     const part: string[] = [];
     let size = 0;
     while (size < 4_000) {
-      const name = codedWord(random, 7);
-      const made = `${newKey(random)} and ${name.charAt(0).toUpperCase()}${name.slice(1)} met at the ${newKey(random)}. ${noise}`;
+      const made = `${newKey(random)} and ${random.pick(names)} met at the ${newKey(random)}. ${noise}`;
       const paragraph = paragraphs?.[next++ % paragraphs.length] ?? made;
       part.push(paragraph);
       size += estimateTokens(paragraph);
