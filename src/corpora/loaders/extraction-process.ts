@@ -53,9 +53,9 @@ export class ExtractionProcess {
     this.#child.on("error", () => (this.#ended = true));
   }
 
-  /** False once it has ended: another must be started. */
+  /** Whether it can take another file. What it keeps of a large one must not count against a small one. */
   get isUsable(): boolean {
-    return !this.#ended && this.#child.connected;
+    return this.#isAlive && residentBytes(this.#child.pid) < this.#limits.memoryBytes * keptShare;
   }
 
   /** One at a time. Contract: never throws; resolves soon after a limit is reached or `end` was called. */
@@ -86,7 +86,7 @@ export class ExtractionProcess {
       else if (report.type === "failed") finish({ status: "failed", reason: report.reason });
     };
     child.on("message", listen).on("exit", onExit).on("error", onError);
-    if (!this.isUsable) finish({ status: "failed", reason: this.#crashReason() });
+    if (!this.#isAlive) finish({ status: "failed", reason: this.#crashReason() });
     else
       child.send({ ...request, limits: this.#limits }, (error) => {
         if (error) onError(error);
@@ -97,6 +97,10 @@ export class ExtractionProcess {
   end(): void {
     this.#ended = true;
     this.#child.kill("SIGKILL");
+  }
+
+  get #isAlive(): boolean {
+    return !this.#ended && this.#child.connected;
   }
 
   #reachedLimit(startedAt: number, heardAt: number): string | undefined {
@@ -117,6 +121,7 @@ export class ExtractionProcess {
 
 /** Buffers lie outside of the heap. */
 const heapShare = 0.6;
+const keptShare = 1 / 3;
 
 function memoryReason(bytes: number): string {
   return `it takes more than ${sizeText(bytes)} of memory to be read`;

@@ -59,12 +59,13 @@ export class Extractor {
     directory: string,
     request: Omit<ExtractRequest, "limits">,
   ): Promise<Extraction> {
+    // One that nobody used may have died since.
     const process = idle?.isUsable ? idle : new ExtractionProcess(directory, this.#limits);
     this.#busy.add(process);
     const found = await process.extract(request);
     this.#busy.delete(process);
-    if (this.#isClosed) process.end();
-    else if (process.isUsable) this.#idle.push(process);
+    if (!this.#isClosed && process.isUsable) this.#idle.push(process);
+    else process.end();
     return found;
   }
 }
