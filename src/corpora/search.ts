@@ -68,7 +68,7 @@ export class PassageSearch {
     const pattern = await this.#rarestPattern(chosen, query, signal);
     if (pattern === undefined) return [];
     const hits = await findSome(chosen, pattern, { most: mostCandidates, signal }, this.#planner);
-    const windows = windowsAround(hits);
+    const windows = joined(hits.map(windowOf));
     if (windows.length === 0) return [];
     const index = await buildIndex(windows.map(({ part, from, to }) => regionOf(part, from, to)));
     try {
@@ -118,7 +118,7 @@ export class PassageSearch {
     for (const text of new Set([query.trim(), ...longest])) {
       if (text === "") continue;
       const hits = await findSome(chosen, escaped(text), { most: limit * 10, signal }, this.#planner);
-      const found = windowsAround(hits).slice(0, limit);
+      const found = joined(await Promise.all(hits.map(windowOnPage))).slice(0, limit);
       if (found.length > 0) return found.map((window) => ({ ...window, score: 0 }));
     }
     return [];
@@ -128,6 +128,7 @@ export class PassageSearch {
 const mostCandidates = 3_000;
 const mostWordsCounted = 6;
 const windowBytes = 700;
+const pageBreak = "\f\n";
 
 interface Window {
   readonly part: Part;
@@ -164,21 +165,46 @@ function regionOf(part: Part, from: number, to: number): Region {
   return { file: part.text.file, from: part.text.from + from, bytes: to - from };
 }
 
-/** Stretches that hold the hits and something around them, none overlapping. */
-function windowsAround(hits: readonly { part: Part; start: number; end: number }[]): Window[] {
-  const windows: Window[] = [];
-  for (const { part, start, end } of hits) {
-    const window = {
-      part,
-      from: Math.max(part.from, start - windowBytes),
-      to: Math.min(part.to, Math.min(end, start + windowBytes) + windowBytes),
-    };
-    const last = windows.at(-1);
-    if (last && last.part === part && window.from <= last.to)
-      windows[windows.length - 1] = { ...last, to: window.to };
-    else windows.push(window);
+interface Hit {
+  readonly part: Part;
+  /** Bytes of the document. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The stretch that holds a hit and something around it. */
+function windowOf({ part, start, end }: Hit): Window {
+  return {
+    part,
+    from: Math.max(part.from, start - windowBytes),
+    to: Math.min(part.to, Math.min(end, start + windowBytes) + windowBytes),
+  };
+}
+
+/** The same within the page that the hit lies on: its page is what it is cited with. */
+async function windowOnPage(hit: Hit): Promise<Window> {
+  const { part, from, to } = windowOf(hit);
+  if (!part.loaded) return { part, from, to };
+  const bytes = await part.text.readBytes(from, to);
+  const before = bytes.lastIndexOf(pageBreak, hit.start - from);
+  const after = bytes.indexOf(pageBreak, Math.min(hit.end, to) - from);
+  return {
+    part,
+    from: before < 0 ? from : from + before + pageBreak.length,
+    to: after < 0 ? to : from + after,
+  };
+}
+
+/** Windows in their order, those that overlap as one. */
+function joined(windows: readonly Window[]): Window[] {
+  const apart: Window[] = [];
+  for (const window of windows) {
+    const last = apart.at(-1);
+    if (last && last.part === window.part && window.from <= last.to)
+      apart[apart.length - 1] = { ...last, to: Math.max(last.to, window.to) };
+    else apart.push(window);
   }
-  return windows;
+  return apart;
 }
 
 async function spanOf(found: Found): Promise<RankedSpan> {

@@ -117,6 +117,15 @@ test("a PDF that comes as a stream is read too, and one alone is one text", asyn
   await corpus.close();
 });
 
+test("part of a word is found on its own page", async () => {
+  const corpus = await open({ paths: ["report.docx"] });
+  const [found] = await corpus.search("Brandvi", { signal: never });
+  assert.ok(found);
+  assert.match(found.text, /Brandvik and Sons/);
+  assert.equal((await corpus.locate(found))?.page, 3);
+  await corpus.close();
+});
+
 test("a stretch that a child was handed keeps its pages", async () => {
   const corpus = await open({ paths: ["report.pdf"] });
   const { matches } = await corpus.grep("The treasurer.*", { signal: never });
