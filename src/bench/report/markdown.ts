@@ -33,6 +33,7 @@ export function reportOf(manifests: readonly Manifest[], given: readonly Artifac
     const series = arms.map((arm): Series => ({ name: arm, points: pointsOf(cells, arm, value) }));
     plots.set(name, plotSvg(series, options));
   }
+  plots.set("cost-accuracy.svg", costAgainstScore(manifest.family, note, artifacts, arms));
   const sections = [
     `# ${manifest.family}, ${manifest.level}`,
     `**${note}**`,
@@ -59,7 +60,9 @@ function plotPlans(
 ): (readonly [name: string, options: PlotOptions, value: Value])[] {
   const base = { note, xLabel: "length of the context in tokens", yScale: "log" } as const;
   const mark = meeting === undefined ? {} : { mark: { x: meeting, text: "RLM ahead from here" } };
-  const positive = (x: number, y: number): PlotPoint | undefined => (y > 0 ? { x, y } : undefined);
+  // What was not sent has no cost that could be compared.
+  const positive = ({ lengthTokens: x, overflows, score }: Cell, y: number): PlotPoint | undefined =>
+    y > 0 && overflows < score.n ? { x, y } : undefined;
   return [
     [
       "score.svg",
@@ -76,41 +79,53 @@ function plotPlans(
     [
       "cost.svg",
       { ...base, title: `${family}: cost against length`, yLabel: "US dollars a task" },
-      ({ lengthTokens: x, costUsd }) => positive(x, costUsd ?? 0),
+      (cell) => positive(cell, cell.costUsd ?? 0),
     ],
     [
       "tokens.svg",
       { ...base, title: `${family}: tokens against length`, yLabel: "tokens a task, in and out" },
-      ({ lengthTokens: x, tokens }) => positive(x, tokens),
+      (cell) => positive(cell, cell.tokens),
     ],
     [
       "calls.svg",
       { ...base, title: `${family}: model calls against length`, yLabel: "calls a task" },
-      ({ lengthTokens: x, rootCalls, subCalls }) => positive(x, rootCalls + subCalls),
+      (cell) => positive(cell, cell.rootCalls + cell.subCalls),
     ],
     [
       "wall.svg",
       { ...base, title: `${family}: time against length`, yLabel: "milliseconds a task" },
-      ({ lengthTokens: x, wallMs }) => positive(x, wallMs),
+      (cell) => positive(cell, cell.wallMs),
     ],
     [
       "memory.svg",
-      { ...base, title: `${family}: memory against length`, yLabel: "peak MiB" },
-      ({ lengthTokens: x, peakRssMb }) => positive(x, peakRssMb ?? 0),
-    ],
-    [
-      "cost-accuracy.svg",
       {
         ...base,
-        title: `${family}: score against cost`,
-        xLabel: "millionths of a US dollar a task",
-        yLabel: "score",
+        title: `${family}: memory against length`,
+        yLabel: "peak MiB of all processes of ours",
         yScale: "linear",
-        yRange: [0, 1],
       },
-      ({ costUsd, score }) => (costUsd ? { x: costUsd * 1e6, y: score.mean } : undefined),
+      (cell) => positive(cell, cell.peakRssMb ?? 0),
     ],
   ];
+}
+
+/** One point an arm, over all of its tasks: what did not fit has cost nothing and is not answered. */
+function costAgainstScore(
+  family: string,
+  note: string,
+  artifacts: readonly Artifact[],
+  arms: readonly string[],
+): string {
+  const series = arms.map((name): Series => {
+    const own = artifacts.filter(({ arm }) => arm === name);
+    const usd = own.reduce((sum, { measured }) => sum + (measured.costMicroUsd ?? 0), 0) / 1e6 / own.length;
+    const score = own.reduce((sum, one) => sum + one.score, 0) / own.length;
+    return { name, points: own.length > 0 && usd > 0 ? [{ x: usd, y: score }] : [] };
+  });
+  return plotSvg(series, {
+    ...{ note, title: `${family}: score against cost`, xScale: "money", scattered: true },
+    ...{ xLabel: "US dollars a task, over all lengths", yLabel: "score", yScale: "linear", yRange: [0, 1] },
+  });
 }
 
 function pointsOf(cells: readonly Cell[], arm: string, value: Value): PlotPoint[] {
@@ -174,7 +189,7 @@ function growthSection(cells: readonly Cell[], arms: readonly string[]): string 
   });
   const known = rows.filter((row) => row !== undefined);
   if (known.length === 0) return "";
-  return `## Growth with the length N\n\nFitted over the lengths at which every task was sent and answered.\n\n| arm | calls | tokens |\n|---|---|---|\n${known.join("\n")}`;
+  return `## Growth with the length N\n\nFitted over the longer half of the lengths at which every task was sent and answered.\n\n| arm | calls | tokens |\n|---|---|---|\n${known.join("\n")}`;
 }
 
 /** The first arm against each other one over the tasks that both have. */

@@ -64,12 +64,13 @@ export function crossover(cells: readonly Cell[], ours: string, other: string): 
   return found;
 }
 
-/** Exponents of calls and tokens over the length, where every task was answered. */
+/** Exponents of calls and tokens over the longer half of the lengths at which every task was answered: short texts are all overhead. */
 export function growth(
   cells: readonly Cell[],
   arm: string,
 ): { calls: number | undefined; tokens: number | undefined } {
-  const own = cells.filter((cell) => cell.arm === arm && cell.overflows === 0 && cell.failures === 0);
+  const answered = cells.filter((cell) => cell.arm === arm && cell.overflows === 0 && cell.failures === 0);
+  const own = answered.slice(Math.max(0, Math.min(answered.length - 3, Math.floor(answered.length / 2))));
   return {
     calls: growthExponent(own.map((cell) => [cell.lengthTokens, cell.rootCalls + cell.subCalls])),
     tokens: growthExponent(own.map((cell) => [cell.lengthTokens, cell.tokens])),

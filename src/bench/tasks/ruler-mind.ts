@@ -122,10 +122,8 @@ function read(text: string, question: string, sight: Sight): string {
   const keys = keysIn(question);
   if (keys.length > 0) {
     const found = [...text.matchAll(/special magic numbers for (\S+) is: (\d+)/g)];
-    return found
-      .filter(([line, key = ""]) => keys.includes(key) && sees(line, text.indexOf(line)))
-      .map(([, , value]) => value)
-      .join(", ");
+    const seen = found.filter(([line, key = ""]) => keys.includes(key) && sees(line, text.indexOf(line)));
+    return seen.map(([, , value]) => value).join(", ") || "It is not in the text.";
   }
   const value = /assigned the value (\d+)/.exec(question)?.[1];
   if (value !== undefined) {
