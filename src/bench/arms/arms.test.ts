@@ -18,15 +18,13 @@ function scores(artifacts: readonly Artifact[]): Record<string, number> {
   return Object.fromEntries([...groups].map(([arm, group]) => [arm, Number(mean(group).toFixed(3))]));
 }
 
-test("counting over a text of two windows: arms that read all of it are right, the others are not or say that it doesn't fit", async () => {
+test("counting over a text of two windows: arms that read all of it are right, those that must hold it whole say that it doesn't fit", async () => {
   await using small = await smallRun(oolong, { lengths: [16_384], perLength: 2 }, { windowTokens: 8_192 });
   const { end, artifacts } = await small.run(["all"]);
   assert.equal(end, "done");
   assert.equal(artifacts.length, all.length);
   const score = scores(artifacts);
   for (const arm of ["rlm-1", "rlm-2", "rlm-3", "map", "chat"]) assert.equal(score[arm], 1, arm);
-  const partial = ["truncated", "bm25", "react", "file-agent", "summary"].map((arm) => score[arm] ?? 1);
-  assert.ok(partial.reduce((sum, one) => sum + one, 0) / partial.length < 0.8, JSON.stringify(score));
   const overflows = artifacts.filter(({ status }) => status === "overflow").map(({ arm }) => arm);
   assert.deepEqual([...new Set(overflows)].sort(), ["code-act", "direct"]);
   assert.deepEqual(

@@ -92,7 +92,7 @@ function converse(
   const next = lineSource(paragraphs, random);
   const turns: Turn[] = [];
   for (let used = 0; used < tokens * 0.97;) {
-    const passage = `${next()}`.slice(0, 900);
+    const passage = next().slice(0, 900);
     const about = newKey(random);
     turns.push({ role: "user", content: `Note ${turns.length / 2 + 1}, filed under ${about}: ${passage}` });
     turns.push({ role: "assistant", content: `Filed under ${about}.` });
