@@ -188,7 +188,7 @@ const asAppsDo: Readonly<Record<string, (stage: ServeStage) => LanguageModel>> =
 };
 
 for (const [dialect, open] of Object.entries(asAppsDo))
-  for (const upstream of ["openai-chat", "openai-responses", "anthropic", "none"] as const)
+  for (const upstream of ["openai-chat", "openai-responses", "anthropic"] as const)
     test(`an app of the AI SDK that speaks ${dialect} to a provider of ${upstream}`, async () => {
       await using stage = await serveStage({
         upstream,

@@ -200,7 +200,7 @@ class Gate {
       ...(isUnread && { connection: "close" }),
       ...own,
     });
-    if (isUnread) response.once("finish", () => setTimeout(() => request.destroy(), 500).unref());
+    if (isUnread) discard(request);
   }
 }
 
@@ -213,6 +213,20 @@ function isLoopback(host: string): boolean {
 function hostIn(header: string | undefined): string {
   return (header ?? "").replace(/:\d+$/, "").toLowerCase();
 }
+
+/** Lets a client that is still sending read why it is refused: a socket that is closed on it would take the response along. */
+function discard(request: IncomingMessage): void {
+  let left = mostDiscarded;
+  request.on("data", (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) request.pause();
+  });
+  request.resume();
+  setTimeout(() => request.destroy(), discardMs).unref();
+}
+
+const mostDiscarded = 16 * 1024 * 1024;
+const discardMs = 2_000;
 
 /** What is no HTTP, or too much of it, or too slow. */
 function refuseBytes(error: NodeJS.ErrnoException, socket: import("node:stream").Duplex): void {
