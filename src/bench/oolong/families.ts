@@ -114,7 +114,7 @@ export const pairs: Family = {
       const records = recordsIn(text, LabelTable.fromJson(knowledge), sight);
       return question.includes(onlyCount)
         ? `Pairs: ${numberOfPairs(query, records)}`
-        : goldPairs(query, records).join("\n");
+        : goldPairs(query, records).join("\n") || "[]";
     },
     plan: (question) => pairsPlan(question, question.includes(onlyCount)),
   }),

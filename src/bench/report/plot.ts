@@ -62,7 +62,7 @@ export function plotSvg(series: readonly Series[], options: PlotOptions): string
   const all = series.filter(({ points }) => points.length > 0);
   const xs = all.flatMap(({ points }) => points.map((point) => point.x));
   const isMoney = options.xScale === "money";
-  const x = logScale(xs, area.left, area.right, isMoney ? 10 : 2);
+  const x = isMoney ? logScale(xs, area.left, area.right, 10) : lengthScale(xs);
   const y = yScaleOf(all, options);
   const drawn = joined(all, x, y);
   const isCrowded =
@@ -195,6 +195,17 @@ function yScaleOf(series: readonly Series[], { yScale, yRange }: PlotOptions): S
     place: (value) => area.bottom - ((value - low) / (high - low || 1)) * (area.bottom - area.top),
   };
 }
+
+/** Ticks where something was measured, as far as their names have room. */
+function lengthScale(lengths: readonly number[]): Scale {
+  const { place } = logScale(lengths, area.left, area.right, 2);
+  const ticks: number[] = [];
+  for (const length of [...new Set(lengths)].sort((a, b) => a - b))
+    if (place(length) - place(ticks.at(-1) ?? 0) >= leastBetween || ticks.length === 0) ticks.push(length);
+  return { ticks, place };
+}
+
+const leastBetween = 36;
 
 function logScale(values: readonly number[], from: number, to: number, base: 2 | 10 = 2): Scale {
   const least = Math.min(...values, Infinity);
