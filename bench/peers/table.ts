@@ -50,7 +50,8 @@ function withRatios(cells: readonly Cell[], ours: number): readonly string[] {
   const own = cells[ours]?.cost;
   return cells.map(({ text, cost, isRatio }, index) => {
     const escaped = text.replaceAll("|", "\\|");
-    if (index === ours || isRatio !== true || own === undefined || own === 0 || cost === undefined) return escaped;
+    if (index === ours || isRatio !== true || own === undefined || own === 0 || cost === undefined)
+      return escaped;
     const times = cost / own;
     return `${escaped} (**${times >= 10 ? Math.round(times) : times.toFixed(2)} ×**)`;
   });

@@ -131,7 +131,11 @@ def overhead(peer):
 
     def measure(times, pause):
         runs, bares = [], []
-        for _ in range(times):
+        # A peer whose runs take many seconds is measured by fewer of them.
+        begun = time.perf_counter()
+        for done in range(times):
+            if done >= 2 and time.perf_counter() - begun > 40:
+                break
             scene(peer.finish('"ok"'))
             time.sleep(pause)
             runs.append(timed(lambda: peer.run(context))[0])
@@ -172,14 +176,24 @@ def noop(peer, path):
             text = file.read()
         return timed(lambda: peer.run(text))
 
-    (one, _), (nine, answer) = run_with(1), run_with(9)
-    return {"perCellMs": max(0.1, (nine - one) / 8), "oneMs": one, "answer": answer}
+    # The first makes things ready; then turn about, the best of each, for what else the machine does only adds.
+    run_with(1)
+    one = nine = float("inf")
+    begun = time.perf_counter()
+    for done in range(4):
+        if done >= 1 and time.perf_counter() - begun > 40:
+            break
+        one = min(one, run_with(1)[0])
+        ms, answer = run_with(9)
+        nine = min(nine, ms)
+    return {"oneMs": one, "nineMs": nine, "answer": answer}
 
 
 def tell(value):
     """What is known so far. Only the last one counts, so a driver that is stopped keeps what it found out."""
-    sys.stdout.write("\n@@" + json.dumps(value) + "\n")
-    sys.stdout.flush()
+    # Not sys.stdout: a peer that runs cells in this process has put its own in that place while one runs.
+    sys.__stdout__.write("\n@@" + json.dumps(value) + "\n")
+    sys.__stdout__.flush()
 
 
 def within(seconds, act, read):
@@ -229,13 +243,13 @@ def faults(peer):
     for kind in ["429", "500", "broken-json", "empty-choices", "null-content", "reset"]:
         times = 2 if kind in ("429", "500") else 1
         scene(peer.finish('"ok"'), fault={"on": "root", "kind": kind, "times": times})
-        outcomes[kind] = within(20, small(peer), is_ok)
+        outcomes[kind] = within(40, small(peer), is_ok)
         tell(outcomes)
         if goes_on(outcomes[kind]):
             return outcomes
     before, expression = fan(40)
     scene(peer.finish(expression, before), fault={"on": "sub", "kind": "500", "times": 4})
-    outcomes["sub-calls"] = within(30, small(peer), of_forty)
+    outcomes["sub-calls"] = within(40, small(peer), of_forty)
     return outcomes
 
 
@@ -262,7 +276,7 @@ def escapes(peer):
     for name, code in attempts.items():
         before = f'try:\n    {code}\nexcept BaseException as e:\n    p = "no " + repr(e)'
         scene(peer.finish("str(p)", before))
-        said = within(20, small(peer), lambda a: "escaped" if re.search(r"PEERS-SECRET|uid=|\bREACHED\b", a) else "held")
+        said = within(30, small(peer), lambda a: "escaped" if re.search(r"PEERS-SECRET|uid=|\bREACHED\b", a) else "held")
         outcomes[name] = "held" if said.startswith("throws") else said
         tell(outcomes)
         if goes_on(said):
@@ -316,7 +330,7 @@ def repl(peer):
     warm(peer)
     for name, (replies, read, context) in trials.items():
         scene(replies)
-        outcomes[name] = within(20, lambda: peer.run(context or "A small text."), read)
+        outcomes[name] = within(30, lambda: peer.run(context or "A small text."), read)
         tell(outcomes)
         if goes_on(outcomes[name]):
             break

@@ -25,7 +25,7 @@ export async function faults(peer: Peer): Promise<unknown> {
   for (const kind of faultKinds) {
     const times = kind === "429" || kind === "500" ? 2 : 1;
     await scene(peer.finish(quoted("ok")), { fault: { on: "root", kind, times } });
-    outcomes[kind] = await within(20_000, run, (answer) =>
+    outcomes[kind] = await within(40_000, run, (answer) =>
       answer.includes("ok") ? "ok" : `wrong: "${answer.slice(0, 40)}"`,
     );
     tell(outcomes);
@@ -36,7 +36,7 @@ export async function faults(peer: Peer): Promise<unknown> {
     subReply: peer.subReply,
     fault: { on: "sub", kind: "500", times: 4 },
   });
-  outcomes["sub-calls"] = await within(30_000, run, ofForty);
+  outcomes["sub-calls"] = await within(40_000, run, ofForty);
   return outcomes;
 }
 
@@ -72,7 +72,7 @@ export async function escapes(peer: Peer): Promise<unknown> {
   for (const [name, probe] of Object.entries(probes)) {
     await scene(peer.finish(probe.expression, probe.before));
     const said = await within(
-      20_000,
+      30_000,
       () => peer.run(query, "A small text."),
       (answer) => (/PEERS-SECRET|uid=|\bREACHED\b/.test(answer) ? "escaped" : "held"),
     );
@@ -158,7 +158,7 @@ export async function repl(peer: Peer): Promise<unknown> {
   for (const [name, { replies, context, read }] of Object.entries(trialsOf(peer))) {
     await scene(replies);
     outcomes[name] = await within(
-      20_000,
+      30_000,
       () => peer.run(query, context ?? "A small text."),
       read ??
         ((answer) =>
