@@ -108,7 +108,10 @@ function runFlags(command: Command): Command {
     .option("--leaf <profile>", `simulated models: ${profileNames}`, "perfect")
     .option("--latency <ms>", "of simulated models", whole)
     .option("--window <tokens>", "of simulated models", whole)
-    .option("--permuted", "l0: the simulated models know other labels than the gold: the answers must move")
+    .option(
+      "--permuted",
+      "l0, l1: the simulated models know other labels than the gold: the answers must move",
+    )
     .option("--max-cost <usd>", "most for the whole run; nothing is sent that could cross it", money)
     .option("--task-cost <usd>", "most for one task", money)
     .option("--task-calls <n>", "most model calls of one task", whole)

@@ -153,7 +153,7 @@ async function datasetOf(family: Family, flags: BenchFlags, folder: string): Pro
         "invalid_option",
         `--level ${flags.level} needs --data FOLDER with the files of ${family.name}.`,
       );
-    return family.load(resolve(flags.data));
+    return permuted(await family.load(resolve(flags.data)), flags);
   }
   if (!family.generate)
     throw new ConfigError(
@@ -165,8 +165,19 @@ async function datasetOf(family: Family, flags: BenchFlags, folder: string): Pro
     lengths: flags.lengths ?? family.defaultLengths,
     perLength: flags.perLength,
   };
-  const dataset = await family.generate({ ...request, folder, data: flags.data });
-  return flags.permuted ? permuteLabels(dataset) : dataset;
+  return permuted(await family.generate({ ...request, folder, data: flags.data }), flags);
+}
+
+/** Throws ConfigError where nothing would move: a control that changes nothing would pass for a failed one. */
+function permuted(dataset: Dataset, { permuted: isControl, level }: BenchFlags): Dataset {
+  if (!isControl) return dataset;
+  const hasLabels = Object.values(dataset.knowledge).every(({ byText }) => byText !== undefined);
+  if (level === "l2" || !hasLabels)
+    throw new ConfigError(
+      "invalid_option",
+      "--permuted changes what simulated models know of labels: it is for oolong and pairs at l0 and l1.",
+    );
+  return permuteLabels(dataset);
 }
 
 function simulatedSettings(flags: BenchFlags): SimulatedSettings {
