@@ -122,10 +122,8 @@ function summarise(prompt: string, question: string, mind: Mind, settings: Simul
       ? false
       : drawOf(`${settings.seed} keep ${line}`) < keeps;
   const mostTokens = Number(/in at most (\d+) tokens/.exec(prompt)?.[1] ?? 8_000);
-  return lines
-    .filter(isKept)
-    .join("\n")
-    .slice(0, mostTokens * 3);
+  const kept = lines.filter(isKept).join("\n");
+  return kept.slice(0, mostTokens * 3) || "There is nothing to note so far.";
 }
 
 function react(prompt: string, question: string, mind: Mind, sight: Sight, turn: number): string {
