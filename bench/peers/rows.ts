@@ -175,7 +175,7 @@ export const rows: readonly Row[] = [
     name: "loop",
     title:
       "A cell that never ends (limit of 8 s where one can be set): the run's end, the host's longest pause",
-    runs: () => one(["loop"], 100_000),
+    runs: () => one(["loop"], 70_000),
     read(result) {
       const cell = tried(result, "outcome");
       return { ...cell, text: `${cell.text}, ${ms(number(result, "hostFrozenMs"))}` };
@@ -184,7 +184,7 @@ export const rows: readonly Row[] = [
   {
     name: "repl",
     title: "REPL",
-    runs: () => one(["repl"], 240_000),
+    runs: () => one(["repl"], 170_000),
     parts: {
       variable: "a variable stays to the next turn",
       function: "a function stays",
@@ -207,7 +207,7 @@ export const rows: readonly Row[] = [
       if ("unsupported" in result) return { text: String(result["unsupported"]) };
       const spent = number(result, "spentUsd");
       return {
-        text: `$${spent.toFixed(2)}, ${String(result["ended"])}`,
+        text: `$${spent.toFixed(2)} by ${number(result, "children")} calls, ${String(result["ended"])}`,
         cost: spent <= 1.5 ? 0 : undefined,
       };
     },

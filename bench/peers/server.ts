@@ -11,7 +11,9 @@ interface Scene {
   readonly subDelayMs?: number;
   readonly rootDelayMs?: number;
   readonly subReply?: string;
-  /** Tokens and dollars that each call is said to have cost. */
+  /** In a peer of two stages: the last of `root` is for requests that hold this, and the others are for the rest. */
+  readonly lastWhen?: string;
+  /** Tokens that each call is said to have taken, and dollars that each sub-call is said to have cost. */
   readonly usage?: { readonly input: number; readonly output: number; readonly costUsd?: number };
   /** What goes wrong with the first calls of a kind. */
   readonly fault?: {
@@ -92,13 +94,20 @@ async function complete(bytes: Buffer, response: ServerResponse): Promise<void> 
   const delay = isRoot ? scene.rootDelayMs : scene.subDelayMs;
   if (delay !== undefined && delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
   // A call that failed has played nothing.
-  const text = isRoot
-    ? (scene.root[Math.min(played++, scene.root.length - 1)] ?? "")
-    : (scene.subReply ?? "yes");
-  stats.spentUsd += scene.usage?.costUsd ?? 0;
-  if (text.includes("@evidence"))
-    return send(response, text.replace("@evidence", evidenceIn(bytes)), wantsStream(bytes));
-  send(response, text, wantsStream(bytes));
+  const text = isRoot ? rootReply(bytes) : (scene.subReply ?? "yes");
+  const costUsd = isRoot ? 0 : (scene.usage?.costUsd ?? 0);
+  stats.spentUsd += costUsd;
+  const said = text.includes("@evidence") ? text.replace("@evidence", evidenceIn(bytes)) : text;
+  send(response, said, wantsStream(bytes), costUsd);
+}
+
+/** By what is asked and not by turns alone where a peer has two stages: one of them may ask again after a fault. */
+function rootReply(bytes: Buffer): string {
+  const { root, lastWhen } = scene;
+  const last = root.at(-1) ?? "";
+  if (lastWhen !== undefined && bytes.includes(lastWhen)) return last;
+  const replies = lastWhen === undefined ? root : root.filter((reply) => reply !== last);
+  return replies[Math.min(played++, replies.length - 1)] ?? "";
 }
 
 /** Who asks for a stream says so in the body; it is looked for as bytes, since bodies may be large. */
@@ -151,27 +160,27 @@ function fail(kind: NonNullable<Scene["fault"]>["kind"], response: ServerRespons
   }
 }
 
-function usage(): object {
-  const { input = 100, output = 20, costUsd } = scene.usage ?? {};
+function usage(costUsd = 0): object {
+  const { input = 100, output = 20 } = scene.usage ?? {};
   return {
     prompt_tokens: input,
     completion_tokens: output,
     total_tokens: input + output,
-    ...(costUsd !== undefined && { cost: costUsd }),
+    ...(scene.usage?.costUsd !== undefined && { cost: costUsd }),
   };
 }
 
-function whole(content: string | null): object {
+function whole(content: string | null, costUsd = 0): object {
   const choices = [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }];
-  return { id: "x", object: "chat.completion", created: 1, model: "root", choices, usage: usage() };
+  return { id: "x", object: "chat.completion", created: 1, model: "root", choices, usage: usage(costUsd) };
 }
 
-function send(response: ServerResponse, text: string, stream: boolean): void {
-  if (!stream) return json(response, 200, whole(text));
+function send(response: ServerResponse, text: string, stream: boolean, costUsd: number): void {
+  if (!stream) return json(response, 200, whole(text, costUsd));
   const chunk = (delta: object, finish_reason: string | null): string =>
     `data: ${JSON.stringify({ id: "x", object: "chat.completion.chunk", created: 1, model: "root", choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
   response.writeHead(200, { "content-type": "text/event-stream" });
-  const last = `data: ${JSON.stringify({ id: "x", object: "chat.completion.chunk", model: "root", choices: [], usage: usage() })}\n\n`;
+  const last = `data: ${JSON.stringify({ id: "x", object: "chat.completion.chunk", model: "root", choices: [], usage: usage(costUsd) })}\n\n`;
   response.end(
     `${chunk({ role: "assistant", content: text }, null)}${chunk({}, "stop")}${last}data: [DONE]\n\n`,
   );

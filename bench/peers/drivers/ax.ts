@@ -31,11 +31,16 @@ const one = agent("context:string, query:string -> answer:string", {
 const peer: Peer = {
   language: "js",
   takesPaths: false,
+  lastWhen: "### Context variables that were analyzed",
+  without: { large: "none: a model writes the answer" },
   run: async (query, context) => String((await one.forward(llm, { context, query })).answer),
   step: (code) => `Javascript Code: ${code}; console.log("done")`,
   // The responder writes the answer from evidence, so what a cell computed is told by a second reply that repeats it.
+  // A stage that was lost to a fault is followed by one in which the same is said by another name.
   finish: (expression, before = "") => [
-    `Javascript Code: ${before};\nawait respond("Answer with the evidence", { value: ${expression} })`,
+    `Javascript Code: ${before};
+const handed = ["Answer with the evidence", { value: ${expression} }];
+try { await respond(...handed) } catch (error) { if (!String(error).includes("only available")) throw error; await final(...handed) }`,
     "Answer: @evidence",
   ],
   fan: (n) => ({

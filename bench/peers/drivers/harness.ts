@@ -3,7 +3,7 @@
  * of `Peer`. This folder is copied beside the peer's packages and run there, so it imports nothing but Node.
  */
 import { fanOut, noop, overhead, scan } from "./speeds.ts";
-import { args, messageOf, row, tell, type Peer } from "./scene.ts";
+import { args, messageOf, row, setStages, tell, type Peer } from "./scene.ts";
 import { budget, endlessLoop, escapes, faults, hang, repl } from "./trials.ts";
 
 export async function drive(peer: Peer): Promise<void> {
@@ -23,6 +23,7 @@ export async function drive(peer: Peer): Promise<void> {
   };
   const act = rows[row];
   if (!act) throw new Error(`There is no row "${row}".`);
+  setStages(peer);
   try {
     tell(await act());
   } catch (error) {

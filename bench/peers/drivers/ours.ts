@@ -39,7 +39,8 @@ const peer: Peer = {
   scan: { expression: 'str(grep(r"ERR-\\d{5}", limit=1).total)' },
   ownScan: { before: "import re", expression: 'str(len(re.findall(r"ERR-\\d{5}", context)))' },
   async budget(capUsd) {
-    const priced = served("leaf", { input: 10_000, output: 0 });
+    // What a child is expected to take is what the server says that it took: about two thousand tokens.
+    const priced = served("leaf", { input: 500, output: 0 });
     const own = createEngine({
       model,
       subModel: priced,
@@ -52,7 +53,7 @@ const peer: Peer = {
       'rs = rlm_query_batched([f"child {i}" for i in range(8)], contexts=["x" * 50_000] * 8)\nFINAL("done")';
     await scene([block(code)], {
       subReply: block("FINAL('x')"),
-      usage: { input: 100, output: 20, costUsd: 1 },
+      usage: { input: 2_000, output: 20, costUsd: 1 },
     });
     const { status, limit } = await own
       .ask({ query: "ROOTMARK", context: "A text." }, { cache: false })

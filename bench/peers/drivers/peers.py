@@ -60,7 +60,7 @@ class Rlms:
         own = Rlms(max_depth=2, max_budget=cap)
         child = self.step('answer["content"] = "x"\nanswer["ready"] = True')
         code = 'rs = rlm_query_batched(["SUB " + str(i) for i in range(8)])\nanswer["content"] = "done"\nanswer["ready"] = True'
-        scene([self.step(code)], subReply=child, usage={"input": 100, "output": 20, "costUsd": 1})
+        scene([self.step(code)], subReply=child, usage={"input": 2_000, "output": 20, "costUsd": 1})
         return "answered: " + own.run("A text.")[:40]
 
 
@@ -90,7 +90,10 @@ class Dspy:
         return str(self.rlm(context=context, query=QUERY).answer)
 
     def step(self, code):
-        return f"[[ ## reasoning ## ]]\nI go on.\n\n[[ ## code ## ]]\n{FENCE}python\n{code}\n{FENCE}\n\n[[ ## completed ## ]]"
+        # In both of its formats: after a fault or a reply that it can't read, it asks again for JSON.
+        fenced = f"{FENCE}python\n{code}\n{FENCE}"
+        as_json = json.dumps({"reasoning": "I go on.", "code": fenced})
+        return f"{as_json}\n\n[[ ## reasoning ## ]]\nI go on.\n\n[[ ## code ## ]]\n{fenced}\n\n[[ ## completed ## ]]"
 
     def finish(self, expression, before=""):
         return [self.step(f"{before}\nSUBMIT(answer={expression})")]
@@ -341,7 +344,8 @@ def budget(peer):
     if not peer.budget:
         return {"unsupported": "no limit in dollars"}
     ended = within(40, lambda: peer.budget(1.5), str)
-    return {"ended": ended, "spentUsd": stats()["spentUsd"]}
+    found = stats()
+    return {"ended": ended, "spentUsd": found["spentUsd"], "children": found["sub"]}
 
 
 def tree():

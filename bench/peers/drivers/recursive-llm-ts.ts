@@ -26,6 +26,7 @@ const block = (code: string): string => `${fence}javascript\n${code}\n${fence}`;
 const peer: Peer = {
   language: "js",
   takesPaths: false,
+  without: { missing: "none: an answer is words", large: "none: a model writes the answer" },
   run: async (query, context) => String((await rlm.completion(query, context)).result),
   step: block,
   // It ends with words alone: a value has to be printed first, and then written by the model.

@@ -16,6 +16,10 @@ export interface Peer {
   readonly scan: { readonly before?: string; readonly expression: string };
   /** The same with the regular expressions of the cell's own language, where that is another way. */
   readonly ownScan?: Peer["scan"];
+  /** Trials that ask for what the peer does not have, and why. */
+  readonly without?: Readonly<Record<string, string>>;
+  /** Where a second stage writes the answer: what only its requests hold. */
+  readonly lastWhen?: string;
   /** False where a run must be given the text and not a path. */
   readonly takesPaths: boolean;
   /** For peers with a limit in dollars: eight children of one dollar each. @returns how it ended */
@@ -43,8 +47,14 @@ export const width: number = row === "fan" ? Number(args[0]) : 16;
 export const cellLimitMs: number | undefined = row === "loop" || row === "repl" ? 8_000 : undefined;
 export const callLimitMs: number | undefined = row === "hang" ? 5_000 : undefined;
 
+let lastWhen: string | undefined;
+
+export function setStages(peer: Peer): void {
+  lastWhen = peer.lastWhen;
+}
+
 export async function scene(root: readonly string[], more: object = {}): Promise<void> {
-  await fetch(`${base}/control`, { method: "POST", body: JSON.stringify({ root, ...more }) });
+  await fetch(`${base}/control`, { method: "POST", body: JSON.stringify({ root, lastWhen, ...more }) });
 }
 
 export async function stats(): Promise<Stats> {

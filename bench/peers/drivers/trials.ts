@@ -156,6 +156,11 @@ export async function repl(peer: Peer): Promise<unknown> {
   const outcomes: Record<string, string> = {};
   await warm(peer);
   for (const [name, { replies, context, read }] of Object.entries(trialsOf(peer))) {
+    const why = peer.without?.[name];
+    if (why !== undefined) {
+      outcomes[name] = why;
+      continue;
+    }
     await scene(replies);
     outcomes[name] = await within(
       30_000,
@@ -231,5 +236,6 @@ function trialsOf(peer: Peer): Readonly<Record<string, Trial>> {
 export async function budget(peer: Peer): Promise<unknown> {
   if (!peer.budget) return { unsupported: "no limit in dollars" };
   const ended = await peer.budget(1.5);
-  return { ended, spentUsd: (await stats()).spentUsd };
+  const { spentUsd, sub } = await stats();
+  return { ended, spentUsd, children: sub };
 }
