@@ -1,4 +1,5 @@
 /** What code in a cell may ask of the host: look-ups in the corpus, sub-calls, child runs, what is left. Guest input is parsed here. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { callModel } from "../core/call-model.ts";
 import type { Corpus, Match, RankedSpan, Span } from "../core/corpus.ts";
@@ -151,8 +152,9 @@ async function batch<Item>(
   const { scope } = problem;
   const startedAt = Date.now();
   scope.emit({ type: "batch-start", name, items: items.length });
-  const width = Math.max(leastUnderWay, callsPerSlot * scope.tree.limiter.concurrency);
-  const results = await inLanes(items, width, async (item): Promise<JsonObject> => {
+  const { concurrency } = scope.tree.limiter;
+  const width = Math.max(leastUnderWay, callsPerSlot * concurrency);
+  const results = await inLanes(items, { first: concurrency, width }, async (item): Promise<JsonObject> => {
     try {
       return await one(item);
     } catch (error) {
@@ -170,11 +172,16 @@ async function batch<Item>(
 // Enough that the limiter always has a call to admit, those included that wait before another attempt.
 const callsPerSlot = 4;
 const leastUnderWay = 32;
+/** No call is answered sooner; looking up, measuring and hashing 48 more takes as long, and would hold the first ones up. */
+const headStartMs = 10;
 
-/** Begins items in order, so many at once; the first is sent before the thousandth has been measured and hashed. */
+/**
+ * Begins items in order, so many at once; the first is sent before the thousandth has been measured and hashed. The first
+ * lanes are as many as calls may be under way, the others begin once the requests of these have left.
+ */
 async function inLanes<Item, Result>(
   items: readonly Item[],
-  width: number,
+  { first, width }: { readonly first: number; readonly width: number },
   act: (item: Item) => Promise<Result>,
 ): Promise<readonly Result[]> {
   const results: Result[] = [];
@@ -182,7 +189,12 @@ async function inLanes<Item, Result>(
   const lane = async (): Promise<void> => {
     for (const [index, item] of waiting) results[index] = await act(item);
   };
-  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
+  const later = async (): Promise<void> => {
+    await sleep(headStartMs);
+    return lane();
+  };
+  const count = Math.min(width, items.length);
+  await Promise.all(Array.from({ length: count }, (_, index) => (index < first ? lane() : later())));
   return results;
 }
 
