@@ -33,7 +33,7 @@ else
   await measure(
     Number(process.argv[2] ?? 100_000),
     Number(process.argv[3] ?? 1),
-    Number(process.argv[4] ?? 64),
+    Number(process.argv[4] ?? 96),
   );
 
 async function measure(items: number, batch: number, lanes: number): Promise<void> {
