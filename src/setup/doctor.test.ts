@@ -104,7 +104,7 @@ test("only the default sandbox must work", async () => {
 test("local servers that answer are named", async () => {
   await using server = await startFakeProvider({ reply: unused, models: ["a", "b"] });
   const findings = await examined({
-    locals: [{ name: "Ollama", prefix: "ollama", baseUrl: server.baseUrl }],
+    locals: [{ name: "Ollama", prefix: "ollama", baseUrl: server.baseUrl, timeoutMs: 20_000 }],
   });
   assert.equal(of(findings, "Local servers")?.detail, "Ollama (2 models)");
 });

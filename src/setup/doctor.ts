@@ -7,7 +7,7 @@ import type { Model } from "../core/model.ts";
 import type { Sandbox, SandboxOptions } from "../core/sandbox.ts";
 import type { Store } from "../core/store.ts";
 import { servedModels } from "../models/served-models.ts";
-import { localServers, type LocalServer } from "./endpoints.ts";
+import { localServers, localTimeoutMs, type LocalServer } from "./endpoints.ts";
 import type { FoundModels } from "./find-model.ts";
 
 export interface Finding {
@@ -161,7 +161,7 @@ async function serverFinding(
   const answers = await Promise.all(
     locals.map(async (server) => ({
       server,
-      served: await servedModels(server, { timeoutMs: 300, signal }),
+      served: await servedModels(server, { timeoutMs: server.timeoutMs ?? localTimeoutMs, signal }),
     })),
   );
   const found = answers.flatMap(({ server, served }) =>

@@ -34,7 +34,11 @@ export interface LocalServer {
   /** What `--model` calls it: "ollama" in "ollama/llama3". */
   readonly prefix: string;
   readonly baseUrl: string;
+  /** How long a busy one may take to list its models; where none runs, the refusal comes at once. @default {@link localTimeoutMs} */
+  readonly timeoutMs?: number;
 }
+
+export const localTimeoutMs = 1000;
 
 /** Servers on this machine, at the ports that they use by themselves, in the order in which they are preferred. */
 export const localServers: readonly LocalServer[] = [

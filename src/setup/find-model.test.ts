@@ -36,6 +36,7 @@ const asLocal = (server: FakeProvider, prefix: string): LocalServer => ({
   name: prefix,
   prefix,
   baseUrl: server.baseUrl,
+  timeoutMs: 20_000,
 });
 
 test("without anything the built-in reader answers, and the notice says how to connect a model", async () => {

@@ -9,6 +9,7 @@ import {
   isGeneralKey,
   levels,
   localServers,
+  localTimeoutMs,
   serverOf,
   type Endpoint,
   type EndpointFlags,
@@ -176,7 +177,7 @@ export class ModelSearch {
     const answers = await Promise.all(
       locals.map(async (server) => ({
         endpoint: localEndpoint(server),
-        served: await servedModels(server, this.#asking(300)),
+        served: await servedModels(server, this.#asking(server.timeoutMs ?? localTimeoutMs)),
       })),
     );
     return answers.flatMap(({ endpoint, served }) => (served === undefined ? [] : [{ endpoint, served }]));
