@@ -3,6 +3,7 @@ import type {
   LanguageModelV3,
   LanguageModelV4,
   LanguageModelV4CallOptions,
+  LanguageModelV4StreamPart,
   SharedV4ProviderOptions,
 } from "@ai-sdk/provider";
 import type { CacheHints, GenerateOptions, Model, ModelReply, ModelRequest } from "../core/model.ts";
@@ -93,16 +94,29 @@ async function call(
 ): Promise<ModelReply> {
   const options = callOptions(request, signal, { structuredOutputs, extra, cache });
   const wrapped = structuredOutputs && request.output !== undefined && isWrapped(request.output.schema);
-  if (onDelta === undefined) {
-    return replyOf(await unlessAborted(model.doGenerate(options), signal), request, wrapped);
+  const aborted = new Aborted(signal);
+  try {
+    if (onDelta === undefined)
+      return replyOf(await aborted.before(model.doGenerate(options)), request, wrapped);
+    const collector = new ReplyCollector(onDelta);
+    const { stream } = await aborted.before(model.doStream(options));
+    await collect(stream, collector, aborted);
+    return collector.reply(request, wrapped);
+  } finally {
+    aborted.forget();
   }
-  const collector = new ReplyCollector(onDelta);
-  const { stream } = await unlessAborted(model.doStream(options), signal);
+}
+
+async function collect(
+  stream: ReadableStream<LanguageModelV4StreamPart>,
+  collector: ReplyCollector,
+  aborted: Aborted,
+): Promise<void> {
   const reader = stream.getReader();
   try {
     for (;;) {
-      const { done, value } = await unlessAborted(reader.read(), signal);
-      if (done) return collector.reply(request, wrapped);
+      const { done, value } = await aborted.before(reader.read());
+      if (done) return;
       collector.add(value);
     }
   } catch (error) {
@@ -112,18 +126,29 @@ async function call(
   }
 }
 
-/** Settles with the promise, or rejects once the signal fires: an adapter may be slow to notice its signal. */
-function unlessAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    const settled = (): void => signal.removeEventListener("abort", abort);
-    promise.then(
-      (value) => (settled(), resolve(value)),
-      (error: unknown) => (settled(), reject(error)),
-    );
-    if (signal.aborted) abort();
-  });
+/** Ends the waiting once a signal fires: an adapter may be slow to notice its signal. One listener for all pieces of a reply. */
+class Aborted {
+  readonly #signal: AbortSignal;
+  readonly #onAbort = (): void => this.#reject(this.#signal.reason);
+  #reject: (reason: unknown) => void = () => undefined;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Settles with the promise, or rejects with the signal's reason, whichever is first. One at a time. */
+  before<T>(promise: PromiseLike<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      promise.then(resolve, reject);
+      if (this.#signal.aborted) this.#onAbort();
+    });
+  }
+
+  forget(): void {
+    this.#signal.removeEventListener("abort", this.#onAbort);
+  }
 }
 
 /**
