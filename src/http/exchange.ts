@@ -23,6 +23,7 @@ export class Exchange {
   tenant: string | undefined;
   /** Sees what of our own is sent. */
   watch: ((data: JsonObject) => void) | undefined;
+  #unsent: Buffer[] = [];
   readonly #gone = new AbortController();
   readonly #stallMs: number;
   #waits: boolean;
@@ -96,16 +97,34 @@ export class Exchange {
     if (this.response.destroyed) return;
     if (typeof data !== "string") this.watch?.(data);
     const text = typeof data === "string" ? data : JSON.stringify(data);
-    this.response.write(event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`);
+    this.write(event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`);
   }
+
+  /**
+   * Sent at the end of this turn of the event loop: one write for all that came for this client, and right after those for
+   * the others. Where two hundred streams flow, a write by itself wakes the other side each time, which costs more than it.
+   */
+  write(piece: string | Buffer): void {
+    if (this.response.destroyed) return;
+    if (this.#unsent.length === 0) setImmediate(this.#sendOff);
+    this.#unsent.push(typeof piece === "string" ? Buffer.from(piece) : piece);
+  }
+
+  readonly #sendOff = (): void => {
+    const [first, ...others] = this.#unsent;
+    if (first === undefined || this.response.destroyed) return;
+    this.#unsent = [];
+    this.response.write(others.length === 0 ? first : Buffer.concat([first, ...others]));
+  };
 
   /** A line that clients skip: proxies on the way see that something still comes. */
   comment(text: string): void {
-    if (!this.response.destroyed) this.response.write(`: ${text.replace(/[\r\n]+/g, " ")}\n\n`);
+    this.write(`: ${text.replace(/[\r\n]+/g, " ")}\n\n`);
   }
 
   endEvents(costUsd?: number | null): void {
     if (this.response.destroyed) return;
+    this.#sendOff();
     if (costUsd !== undefined && costUsd !== null)
       this.response.addTrailers({ [costHeader]: String(costUsd) });
     this.response.end();

@@ -94,7 +94,7 @@ async function relay(
   try {
     for await (const chunk of answer.body) {
       const piece: Buffer = chunk;
-      response.write(piece);
+      exchange.write(piece);
       sniffer?.add(piece);
       end.add(piece);
       if (exchange.mustWait) await exchange.drained();
