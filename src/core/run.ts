@@ -28,23 +28,8 @@ export class Run<Result> implements AsyncIterable<TraceEvent> {
     return this.#result;
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<TraceEvent> {
-    if (this.#ended) {
-      await this.#result;
-      return;
-    }
-    const subscriber = new Subscriber();
-    this.#subscribers.add(subscriber);
-    try {
-      for (;;) {
-        const item = await subscriber.next();
-        if (item.type === "event") yield item.event;
-        else if (item.type === "error") throw item.error;
-        else return;
-      }
-    } finally {
-      this.#subscribers.delete(subscriber);
-    }
+  [Symbol.asyncIterator](): AsyncIterator<TraceEvent, undefined> {
+    return new Subscriber(this.#subscribers, () => (this.#ended ? this.#result : undefined));
   }
 
   #publish(event: TraceEvent): void {
@@ -62,29 +47,72 @@ type Item =
   | { readonly type: "error"; readonly error: unknown }
   | { readonly type: "end" };
 
-class Subscriber {
+type Reading = IteratorResult<TraceEvent, undefined>;
+
+/** One iteration over a run. Written by hand: a generator would take as long for each streamed piece as all else does. */
+class Subscriber implements AsyncIterator<TraceEvent, undefined> {
+  readonly #all: Set<Subscriber>;
+  /** How the run ended, if it has. */
+  readonly #ended: () => Promise<unknown> | undefined;
   #items: Item[] = [];
   #read = 0;
-  #wake: (() => void) | undefined;
+  readonly #waiting: PromiseWithResolvers<Reading>[] = [];
+  #state: "new" | "reading" | "done" = "new";
+
+  constructor(all: Set<Subscriber>, ended: () => Promise<unknown> | undefined) {
+    this.#all = all;
+    this.#ended = ended;
+  }
 
   push(item: Item): void {
-    this.#items.push(item);
-    this.#wake?.();
+    const first = this.#waiting.shift();
+    if (first) this.#settle(first, item);
+    else this.#items.push(item);
   }
 
-  async next(): Promise<Item> {
-    for (;;) {
-      const item = this.#items[this.#read];
-      if (item) {
-        this.#read++;
-        if (this.#read === this.#items.length) {
-          this.#items = [];
-          this.#read = 0;
-        }
-        return item;
-      }
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-      this.#wake = undefined;
+  next(): Promise<Reading> {
+    if (this.#state === "new") {
+      const ended = this.#ended();
+      if (ended) return this.#afterwards(ended);
+      this.#state = "reading";
+      this.#all.add(this);
     }
+    const item = this.#items[this.#read];
+    if (item === undefined && this.#state === "done") return Promise.resolve(over);
+    const asked = Promise.withResolvers<Reading>();
+    if (item === undefined) this.#waiting.push(asked);
+    else {
+      this.#read++;
+      if (this.#read === this.#items.length) [this.#items, this.#read] = [[], 0];
+      this.#settle(asked, item);
+    }
+    return asked.promise;
+  }
+
+  return(): Promise<Reading> {
+    this.#leave();
+    return Promise.resolve(over);
+  }
+
+  #settle(asked: PromiseWithResolvers<Reading>, item: Item): void {
+    if (item.type === "event") return asked.resolve({ done: false, value: item.event });
+    this.#leave();
+    if (item.type === "error") asked.reject(item.error);
+    else asked.resolve(over);
+  }
+
+  async #afterwards(ended: Promise<unknown>): Promise<Reading> {
+    this.#state = "done";
+    await ended;
+    return over;
+  }
+
+  #leave(): void {
+    this.#state = "done";
+    this.#all.delete(this);
+    [this.#items, this.#read] = [[], 0];
+    for (const asked of this.#waiting.splice(0)) asked.resolve(over);
   }
 }
+
+const over: Reading = { done: true, value: undefined };

@@ -48,13 +48,7 @@ export function emitter(
   next: () => number,
   publish: (event: TraceEvent) => void,
 ): (event: TraceEventBody) => void {
-  return (body) =>
-    publish({
-      ...body,
-      runId: run.runId,
-      ...(run.parentRunId === undefined ? {} : { parentRunId: run.parentRunId }),
-      depth: run.depth,
-      seq: next(),
-      at: Date.now(),
-    });
+  const { runId, parentRunId, depth } = run;
+  const stamp = parentRunId === undefined ? { runId, depth } : { runId, parentRunId, depth };
+  return (body) => publish({ ...body, ...stamp, seq: next(), at: Date.now() });
 }
