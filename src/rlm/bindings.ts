@@ -1,5 +1,5 @@
 /** What code in a cell may ask of the host: look-ups in the corpus, sub-calls, child runs, what is left. Guest input is parsed here. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
 import { callModel } from "../core/call-model.ts";
 import type { Corpus, Match, RankedSpan, Span } from "../core/corpus.ts";
@@ -152,9 +152,8 @@ async function batch<Item>(
   const { scope } = problem;
   const startedAt = Date.now();
   scope.emit({ type: "batch-start", name, items: items.length });
-  const { concurrency } = scope.tree.limiter;
-  const width = Math.max(leastUnderWay, callsPerSlot * concurrency);
-  const results = await inLanes(items, { first: concurrency, width }, async (item): Promise<JsonObject> => {
+  const width = Math.max(leastUnderWay, callsPerSlot * scope.tree.limiter.concurrency);
+  const results = await inLanes(items, width, async (item): Promise<JsonObject> => {
     try {
       return await one(item);
     } catch (error) {
@@ -172,16 +171,14 @@ async function batch<Item>(
 // Enough that the limiter always has a call to admit, those included that wait before another attempt.
 const callsPerSlot = 4;
 const leastUnderWay = 32;
-/** No call is answered sooner; looking up, measuring and hashing 48 more takes as long, and would hold the first ones up. */
-const headStartMs = 10;
 
 /**
- * Begins items in order, so many at once; the first is sent before the thousandth has been measured and hashed. The first
- * lanes are as many as calls may be under way, the others begin once the requests of these have left.
+ * Begins items in order, so many at once. Each lane begins in a turn of the event loop of its own: what the first asks has
+ * left before the second is measured and hashed, and its answer is not waited for by all the others' in one burst.
  */
 async function inLanes<Item, Result>(
   items: readonly Item[],
-  { first, width }: { readonly first: number; readonly width: number },
+  width: number,
   act: (item: Item) => Promise<Result>,
 ): Promise<readonly Result[]> {
   const results: Result[] = [];
@@ -189,12 +186,15 @@ async function inLanes<Item, Result>(
   const lane = async (): Promise<void> => {
     for (const [index, item] of waiting) results[index] = await act(item);
   };
-  const later = async (): Promise<void> => {
-    await sleep(headStartMs);
-    return lane();
-  };
-  const count = Math.min(width, items.length);
-  await Promise.all(Array.from({ length: count }, (_, index) => (index < first ? lane() : later())));
+  const lanes: Promise<void>[] = [];
+  for (let count = Math.min(width, items.length); count > 0; count--) {
+    const begun = lane();
+    // It is waited for below; one that fails before the last has begun is not unhandled.
+    begun.catch(() => undefined);
+    lanes.push(begun);
+    await nextTurn();
+  }
+  await Promise.all(lanes);
   return results;
 }
 
