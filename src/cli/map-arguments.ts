@@ -34,7 +34,7 @@ const kept: z.ZodType<MapArguments> = z.object({
   split: z.enum(["file", "lines", "paragraphs", "tokens", "symbols"]).exactOptional(),
   preset: z.enum(["filter", "extract"]).exactOptional(),
   sandbox: z.enum(["wasm", "native"]).exactOptional(),
-  agent: z.literal(true).exactOptional(),
+  ...{ agent: z.literal(true).exactOptional(), raw: z.literal(true).exactOptional() },
   ...{ pieceTokens: number, votes: number, batch: number, attempts: number, itemTimeout: number },
   ...{ contextWindow: number, subContextWindow: number, depth: number, concurrency: number },
   ...{ maxCost: number, maxCalls: number, maxTokens: number, maxTime: number },
@@ -77,7 +77,7 @@ export function withFlags(stored: MapArguments, flags: MapFlags): MapArguments {
 }
 
 export function mapRequest(given: MapArguments, { sample, overwrite }: MapFlags): MapRequest {
-  const { input, format, split, pieceTokens, key, schema: output, output: path } = given;
+  const { input, format, split, pieceTokens, raw, key, schema: output, output: path } = given;
   const { source, prompt, preset, agent, votes, batch, attempts, itemTimeout } = given;
   return {
     items: {
@@ -85,6 +85,7 @@ export function mapRequest(given: MapArguments, { sample, overwrite }: MapFlags)
       ...(format && { format }),
       ...(split && { split }),
       ...(pieceTokens !== undefined && { pieceTokens }),
+      ...(raw && { raw }),
     },
     ...{ prompt, source },
     ...(output && { output }),
@@ -130,11 +131,12 @@ async function placeOf(
 }
 
 /** The same file read in another way has other items: another job. */
-function sourceOf(path: string, { format, split, pieceTokens }: MapFlags): string {
+function sourceOf(path: string, { format, split, pieceTokens, raw }: MapFlags): string {
   const reading = [
     ...(format === undefined ? [] : [`as ${format}`]),
     ...(split === undefined ? [] : [`by ${split}`]),
     ...(pieceTokens === undefined ? [] : [`of ${pieceTokens}`]),
+    ...(raw ? ["as it is"] : []),
   ];
   return [path, ...reading].join(" ");
 }

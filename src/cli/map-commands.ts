@@ -13,7 +13,10 @@ export function addMap(program: Command, exit: Exit): void {
     .description(
       "Puts every item of an input through a model and writes a result for each, in input order. Every finished item is stored: the same command again goes on where it stopped. --max-cost holds for the whole job, over all its runs.",
     )
-    .argument("[input]", "JSONL, JSON, CSV or TSV, a text, a folder or a glob; - or nothing: standard input");
+    .argument(
+      "[input]",
+      "records of JSONL, JSON, CSV or TSV, or a text, PDF, DOCX, XLSX, mailbox, archive, …; a folder or a glob of such; - or nothing: standard input",
+    );
   addTaskFlags(map);
   addPaceFlags(map).option("--dry-run", "say what it would take: calls, tokens, cost; no model is called");
   addStoreFlag(map);
@@ -31,7 +34,7 @@ export function addMap(program: Command, exit: Exit): void {
 
 const examples = `  unabridged map reviews.jsonl -p "What is praised? {{text}}" -o praised.jsonl
   unabridged map questions.csv -p @classify.txt --schema label.json --batch 50 --sql "select label, count(*) from results group by 1"
-  unabridged map "contracts/*.md" -p "Has a notice period above 3 months" --preset filter --dry-run`;
+  unabridged map "contracts/*.pdf" -p "Has a notice period above 3 months" --preset filter --dry-run`;
 
 export function addJobs(program: Command, exit: Exit): void {
   const jobs = program

@@ -13,6 +13,7 @@ export interface TaskFlags {
   readonly format?: "jsonl" | "json" | "csv" | "tsv" | "text";
   readonly split?: "file" | "lines" | "paragraphs" | "tokens" | "symbols";
   readonly pieceTokens?: number;
+  readonly raw?: true;
   readonly preset?: "filter" | "extract";
   readonly votes?: number;
   readonly agent?: true;
@@ -51,6 +52,7 @@ export function addTaskFlags(command: Command): Command {
       ]),
     )
     .option("--piece-tokens <n>", "size of a piece with --split tokens (default: 1000)", count)
+    .option("--raw", "read files as they are: HTML as its source, no text out of PDFs, archives, mails, …")
     .addOption(
       new Option(
         "--preset <name>",

@@ -1,5 +1,4 @@
 /** Cuts a text into pieces, each one item: by lines, paragraphs, about so many tokens, or the declarations of code. */
-import type { Readable } from "node:stream";
 import { estimateTokens } from "../core/tokens.ts";
 import { linesOf } from "./lines.ts";
 
@@ -13,7 +12,7 @@ export interface Piece {
 
 /** No piece is blank. Joined with the blank lines between them, pieces are the text. */
 export async function* piecesOf(
-  stream: Readable,
+  stream: AsyncIterable<unknown>,
   split: Exclude<Split, "file">,
   pieceTokens: number,
 ): AsyncGenerator<Piece> {
@@ -44,7 +43,7 @@ export async function* piecesOf(
 function* pieceOf(lines: readonly string[], line: number): Generator<Piece> {
   const text = lines.join("\n");
   const blank = lines.findIndex((one) => one.trim() !== "");
-  if (blank >= 0) yield { text: text.replace(/^(?:[ \t]*\n)+/, "").trimEnd(), line: line + blank };
+  if (blank >= 0) yield { text: text.replace(/^(?:[ \t\f]*\n)+/, "").trimEnd(), line: line + blank };
 }
 
 /**

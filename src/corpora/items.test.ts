@@ -79,7 +79,7 @@ test("files of a glob are one item each, with their path as key; what is no text
     {
       type: "fault",
       key: "docs/three.bin",
-      fault: { code: "invalid_item", message: '"docs/three.bin" is no text.' },
+      fault: { code: "unreadable", message: `"docs/three.bin" can't be read as text: binary.` },
     },
     { type: "item", key: "docs/two.json", item: { path: "docs/two.json", text: "[1]" } },
   ]);

@@ -1,26 +1,30 @@
 /** Files, globs and standard input as a stream of items: records of JSONL, JSON and CSV, or texts, whole or in pieces. */
-import { createReadStream } from "node:fs";
-import { open, readFile } from "node:fs/promises";
-import { extname, resolve } from "node:path";
+import { extname } from "node:path";
 import type { Readable } from "node:stream";
 import { ConfigError, messageOf } from "../core/errors.ts";
 import type { InputEntry } from "../core/job-store.ts";
-import type { Json } from "../core/json.ts";
-import { discoverFiles, type FoundFile } from "./discover.ts";
+import type { Json, JsonObject } from "../core/json.ts";
+import { discoverFiles } from "./discover.ts";
+import { fileTexts, readText, streamText, type TextOfFile, type UnreadableFile } from "./file-texts.ts";
 import { piecesOf, type Split } from "./item-pieces.ts";
 import { csvRecords } from "./item-records.ts";
 import { linesOf } from "./lines.ts";
+import { PlaceLines } from "./place-lines.ts";
 
 export type ItemFormat = "jsonl" | "json" | "csv" | "tsv" | "text";
 
 export interface ItemOptions {
   readonly signal: AbortSignal;
-  /** @default by the file's extension; JSONL for standard input */
+  /** Of text that had to be taken out of a file it says what is in it. @default by the file's extension; JSONL for standard input */
   readonly format?: ItemFormat | undefined;
   /** How texts are cut. @default "file": each is one item */
   readonly split?: Split | undefined;
   /** The size of a piece where texts are split by tokens, estimated. @default 1000 */
   readonly pieceTokens?: number | undefined;
+  /** Files are read as they are: HTML and mails are their source, and no text is taken out of others. @default false */
+  readonly raw?: boolean | undefined;
+  /** Where texts that were taken out of files are kept until they are read. @default the system's temporary directory */
+  readonly spoolDir?: string | undefined;
   /** @default process.cwd() */
   readonly cwd?: string | undefined;
   /** What "-" is read from. @default process.stdin */
@@ -31,22 +35,34 @@ export interface ItemOptions {
 
 /**
  * Reads items as they are asked for; memory stays flat whatever the size. `input` is a path, a glob, a folder, or "-" for
- * standard input. A record that can't be read is a fault with its line, and the others go on. Texts become
- * `{ path, text }`, pieces have `part` and `line` too. Throws ConfigError where there is nothing to read.
+ * standard input. A record that can't be read is a fault with its line, a file with its path, and the others go on. Texts
+ * become `{ path, text }`, with a `title` where their file names one; pieces have `part` and `line` too, and the `page` or
+ * `place` that they stood on. Throws ConfigError where there is nothing to read.
  */
 export async function* openItems(input: string, options: ItemOptions): AsyncGenerator<InputEntry> {
-  const { signal, cwd = process.cwd(), name = "-" } = options;
+  const { signal, cwd = process.cwd(), name = "-", pieceTokens = 1000, raw = false, spoolDir } = options;
+  if (!(pieceTokens >= 1))
+    throw new ConfigError(
+      "invalid_option",
+      `Expected the size of a piece to be 1 token or more, got ${pieceTokens}.`,
+    );
   if (input === "-") {
     yield* entriesIn(name, options.stdin ?? process.stdin, options.format ?? "jsonl", options);
     return;
   }
   const files = await discoverFiles([input], { signal, cwd, gitignore: true });
-  for (const file of files) {
-    signal.throwIfAborted();
-    const format = options.format ?? (options.split === undefined ? formatOf(file.path) : "text");
+  const formatIn = (path: string): ItemFormat => {
+    if (options.format !== undefined) return options.format;
     // In a folder or a glob, only an only file is taken apart by its extension: a tree of sources has .json files too.
-    const isRecords = format !== "text" && (options.format !== undefined || files.length === 1);
-    yield* isRecords ? entriesIn(file.path, openFile(file), format, options) : textItems(file, options);
+    return options.split === undefined && files.length === 1 ? formatOf(path) : "text";
+  };
+  const isRecords = (path: string): boolean => formatIn(path) !== "text";
+  for await (const found of fileTexts(files, { signal, raw, isRecords, spoolDir })) {
+    // Of a packed file the extension says how it is packed.
+    const format = found.type === "text" && found.isTakenOut ? options.format : formatIn(found.path);
+    if (found.type === "unreadable") yield faultOf(found);
+    else if (format === undefined || format === "text") yield* textItems(found, options);
+    else yield* entriesIn(found.path, streamText(found.source), format, options);
   }
 }
 
@@ -75,7 +91,7 @@ async function* entriesIn(
   try {
     if (format === "jsonl") yield* jsonLines(stream);
     else if (format === "json") yield* jsonList(path, stream);
-    else if (format === "text") yield* streamPieces(path, stream, options);
+    else if (format === "text") yield* pieces(path, stream, options, () => ({ path }));
     else yield* csvRecords(stream, format === "csv" ? "," : "\t");
   } catch (error) {
     if (error instanceof ConfigError) throw error;
@@ -131,51 +147,42 @@ async function* jsonList(path: string, stream: Readable): AsyncGenerator<InputEn
   for (const item of value) yield { type: "item", item: item as Json };
 }
 
-async function* textItems(file: FoundFile, options: ItemOptions): AsyncGenerator<InputEntry> {
-  const { split = "file" } = options;
+async function* textItems(found: TextOfFile, options: ItemOptions): AsyncGenerator<InputEntry> {
+  const { key, path, title, places, source } = found;
+  const { signal, split = "file" } = options;
   try {
-    if (await isBinary(file.file)) {
-      const message = `"${file.path}" is no text.`;
-      yield { type: "fault", key: file.path, fault: { code: "invalid_item", message } };
-    } else if (split === "file") {
-      const text = (await readFile(file.file, "utf8")).replace(/^\uFEFF/, "");
-      yield { type: "item", key: file.path, item: { path: file.path, text } };
-    } else {
-      yield* streamPieces(file.path, openFile(file), options);
+    const labels = { path, ...(title !== undefined && { title }) };
+    if (split === "file")
+      yield { type: "item", key, item: { ...labels, text: await readText(source, signal) } };
+    else {
+      const lines = new PlaceLines(places);
+      yield* pieces(key, lines.watch(streamText(source)), options, (line) => ({
+        ...labels,
+        ...lines.at(line),
+      }));
     }
   } catch (error) {
-    yield {
-      type: "fault",
-      key: file.path,
-      fault: { code: "unreadable", message: unreadable(file.path, error).message },
-    };
+    signal.throwIfAborted();
+    yield faultOf({ key, path, reason: messageOf(error) });
   }
 }
 
-async function* streamPieces(
-  path: string,
-  stream: Readable,
-  options: ItemOptions,
+async function* pieces(
+  key: string,
+  stream: AsyncIterable<unknown>,
+  { signal, split = "lines", pieceTokens = 1000 }: ItemOptions,
+  labelsAt: (line: number) => JsonObject,
 ): AsyncGenerator<InputEntry> {
-  const { split = "lines", pieceTokens = 1000 } = options;
-  if (!(pieceTokens >= 1))
-    throw new ConfigError(
-      "invalid_option",
-      `Expected the size of a piece to be 1 token or more, got ${pieceTokens}.`,
-    );
   let part = 0;
-  for await (const { text, line } of piecesOf(stream, split === "file" ? "lines" : split, pieceTokens))
-    yield { type: "item", key: `${path}#${++part}`, item: { path, part, line, text } };
+  for await (const { text, line } of piecesOf(stream, split === "file" ? "lines" : split, pieceTokens)) {
+    signal.throwIfAborted();
+    yield { type: "item", key: `${key}#${++part}`, item: { ...labelsAt(line), part, line, text } };
+  }
 }
 
-function openFile(file: FoundFile): Readable {
-  return createReadStream(resolve(file.file), { highWaterMark: 1 << 18 });
-}
-
-async function isBinary(file: string): Promise<boolean> {
-  await using handle = await open(file);
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(8192), 0, 8192, 0);
-  return buffer.subarray(0, bytesRead).includes(0);
+function faultOf({ key, path, reason }: Omit<UnreadableFile, "type">): InputEntry {
+  const message = `"${path}" can't be read as text: ${reason}.`;
+  return { type: "fault", key, fault: { code: "unreadable", message } };
 }
 
 function unreadable(path: string, error: unknown): ConfigError {

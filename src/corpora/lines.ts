@@ -1,8 +1,6 @@
 /** Bytes into lines, a block of them at a time: what takes a line at a time spends most of it on promises. */
-import type { Readable } from "node:stream";
-
 /** Lines without their ends (LF or CRLF). A byte order mark is left out; bytes that are no UTF-8 become U+FFFD. */
-export async function* linesOf(stream: Readable): AsyncGenerator<readonly string[]> {
+export async function* linesOf(stream: AsyncIterable<unknown>): AsyncGenerator<readonly string[]> {
   const decoder = new TextDecoder();
   // Pieces of a line that goes on over several blocks: joined once, at its end.
   let rest: string[] = [];

@@ -1,4 +1,5 @@
-/** Files that text has to be taken out of, while a corpus is opened: several are on their way at once, each into a file of its own. */
+/** Files that text has to be taken out of: several are on their way at once, each into a file of its own. */
+import { rm } from "node:fs/promises";
 import type { OpenCorpusOptions } from "./open-options.ts";
 import type { SkippedInput } from "../core/corpus.ts";
 import type { ExtractedDocument } from "./loaders/collector.ts";
@@ -9,6 +10,8 @@ import type { Spool, SpooledText } from "./spool.ts";
 export type LoadedFile =
   | {
       readonly status: "read";
+      /** Holds the text of all documents. */
+      readonly file: string;
       readonly documents: readonly LoadedDocument[];
       readonly skipped: readonly SkippedInput[];
     }
@@ -18,12 +21,15 @@ export interface LoadedDocument extends Omit<ExtractedDocument, keyof SpooledTex
   readonly text: SpooledText;
 }
 
+export type LoadingOptions = Pick<OpenCorpusOptions, "signal" | "extraction" | "encoding">;
+
 export class LoadedFiles {
-  readonly #options: OpenCorpusOptions;
+  readonly #options: LoadingOptions;
   readonly #spool: Spool;
   #extractor: Extractor | undefined;
+  #isClosed = false;
 
-  constructor(options: OpenCorpusOptions, spool: Spool) {
+  constructor(options: LoadingOptions, spool: Spool) {
     this.#options = options;
     this.#spool = spool;
   }
@@ -32,18 +38,25 @@ export class LoadedFiles {
   async load(file: string, path: string, format: LoadedFormat): Promise<LoadedFile> {
     const { signal, extraction: limits, encoding } = this.#options;
     const { directory, file: output } = await this.#spool.reserve();
+    // No process may be started that nobody ends.
+    if (this.#isClosed) return { status: "failed", reason: "the reading of files was given up" };
     this.#extractor ??= new Extractor({ signal, limits });
     const found = await this.#extractor.extract(directory, { file, path, format, output, encoding });
-    if (found.status === "failed") return found;
+    if (found.status === "failed") {
+      // A process that was ended over a limit has left what it had.
+      await rm(output, { force: true });
+      return found;
+    }
     const isOnly = found.documents.length === 1;
     const documents = found.documents.map(({ from, bytes, linesBefore, hash, ...labels }) => ({
       ...labels,
       text: { file: output, from, bytes, linesBefore, hash, wholeFile: isOnly && from === 0 },
     }));
-    return { ...found, documents };
+    return { ...found, file: output, documents };
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#extractor?.close();
   }
 }

@@ -44,6 +44,8 @@ export interface ItemsInput {
   readonly split?: "file" | "lines" | "paragraphs" | "tokens" | "symbols";
   /** The size of a piece where texts are split by tokens. @default 1000 */
   readonly pieceTokens?: number;
+  /** Files are read as they are: HTML and mails are their source, and no text is taken out of others. @default false */
+  readonly raw?: boolean;
 }
 
 export interface OpenItemsOptions {

@@ -105,14 +105,17 @@ test("a clone that looks around reads in full, and its tools never reach the mai
 
 test("text comes as it is written; stopped in the middle, the user's words stay and the rest is as if never asked", async () => {
   const stop = new AbortController();
-  const model = scriptedModel(["hello there", { text: "never seen", delayMs: 60_000 }, "again"]);
+  const asked = (): FixedStep => {
+    stop.abort();
+    return { text: "never seen", delayMs: 60_000 };
+  };
+  const model = scriptedModel(["hello there", asked, "again"]);
   const conversation = open(model);
   const pieces: string[] = [];
   const run = conversation.send("hi");
   for await (const event of run) if (event.type === "model-delta") pieces.push(event.text);
   assert.equal(pieces.join(""), "hello there");
   const stopped = conversation.send("wait", { signal: stop.signal });
-  for await (const event of stopped) if (event.type === "model-start") stop.abort();
   assert.equal((await stopped.result()).status, "cancelled");
   assert.equal((await conversation.send("go on").result()).text, "again");
   const texts = (await Array.fromAsync(conversation.history())).map(({ message }) => textOfMessage(message));
