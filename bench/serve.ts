@@ -41,7 +41,7 @@ async function provider(): Promise<void> {
       sent++;
       setTimeout(say, Math.max(0, begun + sent * paceMs - now()));
     };
-    setTimeout(say, begun - now());
+    setTimeout(say, Math.max(0, begun - now()));
   });
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");

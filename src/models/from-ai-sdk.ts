@@ -94,61 +94,51 @@ async function call(
 ): Promise<ModelReply> {
   const options = callOptions(request, signal, { structuredOutputs, extra, cache });
   const wrapped = structuredOutputs && request.output !== undefined && isWrapped(request.output.schema);
-  const aborted = new Aborted(signal);
-  try {
-    if (onDelta === undefined)
-      return replyOf(await aborted.before(model.doGenerate(options)), request, wrapped);
-    const collector = new ReplyCollector(onDelta);
-    const { stream } = await aborted.before(model.doStream(options));
-    await collect(stream, collector, aborted);
-    return collector.reply(request, wrapped);
-  } finally {
-    aborted.forget();
-  }
+  if (onDelta === undefined)
+    return replyOf(await unlessAborted(model.doGenerate(options), signal), request, wrapped);
+  const collector = new ReplyCollector(onDelta);
+  const { stream } = await unlessAborted(model.doStream(options), signal);
+  await collect(stream, collector, signal);
+  return collector.reply(request, wrapped);
 }
 
 async function collect(
   stream: ReadableStream<LanguageModelV4StreamPart>,
   collector: ReplyCollector,
-  aborted: Aborted,
+  signal: AbortSignal,
 ): Promise<void> {
   const reader = stream.getReader();
+  // Cancelling ends the read that is waited for, whatever the adapter does. What it adds to that helps nobody.
+  const cancel = (): void => void reader.cancel(signal.reason).catch(() => undefined);
+  signal.addEventListener("abort", cancel, { once: true });
+  if (signal.aborted) cancel();
   try {
     for (;;) {
-      const { done, value } = await aborted.before(reader.read());
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
       if (done) return;
       collector.add(value);
     }
   } catch (error) {
-    // The error that ended the reading is the one to tell of; what cancelling adds to it helps nobody.
     reader.cancel(error).catch(() => undefined);
     throw error;
+  } finally {
+    signal.removeEventListener("abort", cancel);
   }
 }
 
-/** Ends the waiting once a signal fires: an adapter may be slow to notice its signal. One listener for all pieces of a reply. */
-class Aborted {
-  readonly #signal: AbortSignal;
-  readonly #onAbort = (): void => this.#reject(this.#signal.reason);
-  #reject: (reason: unknown) => void = () => undefined;
-
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-    signal.addEventListener("abort", this.#onAbort, { once: true });
-  }
-
-  /** Settles with the promise, or rejects with the signal's reason, whichever is first. One at a time. */
-  before<T>(promise: PromiseLike<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#reject = reject;
-      promise.then(resolve, reject);
-      if (this.#signal.aborted) this.#onAbort();
-    });
-  }
-
-  forget(): void {
-    this.#signal.removeEventListener("abort", this.#onAbort);
-  }
+/** Settles with the promise, or rejects once the signal fires: an adapter may be slow to notice its signal. */
+function unlessAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    const settled = (): void => signal.removeEventListener("abort", abort);
+    promise.then(
+      (value) => (settled(), resolve(value)),
+      (error: unknown) => (settled(), reject(error)),
+    );
+    if (signal.aborted) abort();
+  });
 }
 
 /**
