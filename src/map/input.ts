@@ -10,6 +10,8 @@ export interface RowOptions {
   readonly keyField?: string | undefined;
   /** Only so many from the beginning. @default all */
   readonly limit?: number | undefined;
+  /** Asked with each row of a source that has become slow: true hands on what there is. @default chunks are filled */
+  readonly handsOnEarly?: (rows: readonly NewRow[]) => boolean;
 }
 
 /** Entries of any iterable of values. What can't be JSON is a fault, and the others go on. */
@@ -22,20 +24,26 @@ export async function* entriesOf(
 const chunkRows = 500;
 /** A chunk is handed on early where its items are large, so that memory stays flat. */
 const chunkCharacters = 4_000_000;
+/** Documents that text has to be taken out of come some in a second: nobody should wait for hundreds of them. */
+const slowMs = 250;
 
 export async function* rowsOf(entries: Entries, options: RowOptions): AsyncGenerator<readonly NewRow[]> {
   let position = 0;
   let chunk: NewRow[] = [];
   let characters = 0;
+  let begunAt = performance.now();
   for await (const entry of entries) {
     if (options.limit !== undefined && position >= options.limit) break;
     const { row, length } = rowOf(entry, ++position, options.keyField);
     chunk.push(row);
     characters += length;
-    if (chunk.length < chunkRows && characters < chunkCharacters) continue;
+    const isFull = chunk.length >= chunkRows || characters >= chunkCharacters;
+    const isSlow = performance.now() - begunAt > slowMs;
+    if (!isFull && !(isSlow && options.handsOnEarly?.(chunk) === true)) continue;
     yield chunk;
     chunk = [];
     characters = 0;
+    begunAt = performance.now();
   }
   if (chunk.length > 0) yield chunk;
 }

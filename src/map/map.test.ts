@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { ConfigError } from "../core/errors.ts";
 import type { InputEntry } from "../core/job-store.ts";
@@ -155,6 +156,29 @@ test("a prompt with an unknown field, a schema that is none and an empty prompt 
   await assert.rejects(mapped(model, ["a"], { prompt: " " }), refused(/prompt is empty/));
   await assert.rejects(mapped(model, ["a"], { pace: { batch: 0 } }), refused(/"batch".*got 0/));
   assert.equal(model.calls, 0);
+});
+
+test("items are asked about while a slow source goes on, once the prompt was seen to fit one", async () => {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const model = scriptedModel((request) => {
+    resolve();
+    return JSON.stringify({ label: lastText(request).includes("Label a") ? "A" : "B" });
+  });
+  const slow = async function* (): AsyncGenerator<InputEntry> {
+    await sleep(300);
+    yield* entries({ other: 1 });
+    await sleep(300);
+    yield* entries({ name: "a" });
+    await asked;
+    yield* entries({ name: "b" });
+  };
+  const { lines } = await mapped(model, [], { items: slow(), prompt: "Label {{name}}" });
+  const [first, ...others] = lines as { ok: boolean; result: unknown }[];
+  assert.equal(first?.ok, false);
+  assert.deepEqual(
+    others.map(({ result }) => result),
+    [{ label: "A" }, { label: "B" }],
+  );
 });
 
 test("a sample takes the first items, and the whole goes on from there", async () => {

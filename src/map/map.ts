@@ -11,7 +11,7 @@ import { rowsOf, type Entries } from "./input.ts";
 import { checkPace, checkVotes, defaultPace, newJob, type MapPace, type MapTask } from "./job.ts";
 import { outputOf, type Output, type OutputSchema } from "./output-schema.ts";
 import { OutputFile } from "./output-file.ts";
-import { checkTemplate, parseTemplate, type Template } from "./template.ts";
+import { checkTemplate, parseTemplate, unseenFields } from "./template.ts";
 import { work, type WorkEnd } from "./work.ts";
 
 export interface MapProblem {
@@ -127,7 +127,7 @@ async function carryOut(
 ): Promise<WorkEnd> {
   const halt = new AbortController();
   const scope = { ...problem.scope, signal: AbortSignal.any([problem.scope.signal, halt.signal]) };
-  const intake = new Intake({ ...problem, scope }, job.id, asking.template);
+  const intake = new Intake({ ...problem, scope }, job.id, asking);
   // Nothing is sent before the first items have shown that the prompt fits them.
   await intake.begun;
   const working = workOrWait({ ...problem, scope }, job, asking, () => intake.isComplete, writer);
@@ -182,21 +182,24 @@ class Intake {
   readonly ended: Promise<void>;
   isComplete = false;
 
-  constructor(problem: MapProblem, jobId: JobId, template: Template) {
+  constructor(problem: MapProblem, jobId: JobId, asking: Asking) {
     const begun = Promise.withResolvers<void>();
     this.begun = begun.promise;
-    this.ended = this.#read(problem, jobId, template, begun.resolve);
+    this.ended = this.#read(problem, jobId, asking, begun.resolve);
     this.ended.catch(begun.reject);
   }
 
   async #read(
     { jobs, scope, items, keyField, sample }: MapProblem,
     jobId: JobId,
-    template: Template,
+    { template, pace }: Asking,
     begun: () => void,
   ): Promise<void> {
     let rows = 0;
-    for await (const chunk of rowsOf(items, { keyField, limit: sample })) {
+    // Work may begin while a slow source goes on, once the prompt is seen to fit and batches are whole.
+    const handsOnEarly = (chunk: readonly NewRow[]): boolean =>
+      chunk.length % pace.batch === 0 && (rows > 0 || unseenFields(template, itemsOf(chunk)).length === 0);
+    for await (const chunk of rowsOf(items, { keyField, limit: sample, handsOnEarly })) {
       scope.signal.throwIfAborted();
       if (rows === 0) checkTemplate(template, itemsOf(chunk));
       await jobs.add(jobId, chunk);

@@ -36,16 +36,19 @@ export function parseTemplate(text: string): Template {
 
 /** Throws ConfigError where no item of a sample has a field that the template names. */
 export function checkTemplate(template: Template, sample: readonly Json[]): void {
-  if (sample.length === 0) return;
-  for (const field of template.fields) {
-    if (sample.some((item) => fieldOf(item, field) !== undefined)) continue;
-    const known = [...new Set(sample.flatMap((item) => (isPlainObject(item) ? Object.keys(item) : [])))];
-    const remedy =
-      known.length === 0
-        ? "Items are plain values here; only {{item}} can be used."
-        : `The fields are ${known.slice(0, 20).join(", ")}; {{item}} is the whole item.`;
-    throw new ConfigError("invalid_input", `The prompt uses {{${field}}}, which no item has. ${remedy}`);
-  }
+  const [field] = unseenFields(template, sample);
+  if (sample.length === 0 || field === undefined) return;
+  const known = [...new Set(sample.flatMap((item) => (isPlainObject(item) ? Object.keys(item) : [])))];
+  const remedy =
+    known.length === 0
+      ? "Items are plain values here; only {{item}} can be used."
+      : `The fields are ${known.slice(0, 20).join(", ")}; {{item}} is the whole item.`;
+  throw new ConfigError("invalid_input", `The prompt uses {{${field}}}, which no item has. ${remedy}`);
+}
+
+/** Those that no item has. */
+export function unseenFields({ fields }: Template, items: readonly Json[]): readonly string[] {
+  return fields.filter((field) => !items.some((item) => fieldOf(item, field) !== undefined));
 }
 
 /** The value of a field by its name or path; undefined where the item has none. */
