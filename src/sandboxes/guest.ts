@@ -3,7 +3,14 @@ import { messageOf, SandboxError } from "../core/errors.ts";
 import type { SandboxOptions } from "../core/sandbox.ts";
 import { FrameReader, jsonFrame, ProtocolViolation, type Frame } from "./frames.ts";
 import type { GuestProcess } from "./guest-process.ts";
-import { parseGuestMessage, type CellDone, type GuestMessage, type HostMessage } from "./messages.ts";
+import {
+  parseGuestMessage,
+  withPrompts,
+  type CellDone,
+  type GuestCall,
+  type GuestMessage,
+  type HostMessage,
+} from "./messages.ts";
 import { sendTexts } from "./texts-to-guest.ts";
 
 const bootTimeoutMs = 60_000;
@@ -12,8 +19,8 @@ export class Guest {
   readonly #process: GuestProcess;
   readonly #reader = new FrameReader();
   #listener: (message: GuestMessage) => void = () => {};
-  /** A final answer whose text comes in the next frame. */
-  #unfinished: CellDone | undefined;
+  /** A final answer, or a call, whose texts come in the next frame. */
+  #unfinished: CellDone | GuestCall | undefined;
   #violation: string | undefined;
   #hasExited = false;
   /** Why it ended. Never rejects. */
@@ -124,18 +131,22 @@ export class Guest {
   #takeFrame(frame: Frame): void {
     const unfinished = this.#unfinished;
     if (frame.kind === "raw") {
-      if (unfinished?.final === undefined) throw new ProtocolViolation("raw bytes that belong to nothing");
+      if (unfinished === undefined) throw new ProtocolViolation("raw bytes that belong to nothing");
       this.#unfinished = undefined;
+      if (unfinished.type === "call") return this.#listener(withPrompts(unfinished, frame.bytes));
+      if (unfinished.final === undefined) throw new ProtocolViolation("raw bytes that belong to no answer");
       this.#listener({
         ...unfinished,
         final: { ...unfinished.final, text: frame.bytes.toString("utf16le") },
       });
       return;
     }
-    if (unfinished) throw new ProtocolViolation("a message where the text of an answer was due");
+    if (unfinished) throw new ProtocolViolation("a message where the text of another was due");
     const message = parseGuestMessage(frame.value);
-    if (message.type === "done" && message.final && message.final.text === undefined)
-      this.#unfinished = message;
+    const isFollowed =
+      (message.type === "done" && message.final !== undefined && message.final.text === undefined) ||
+      (message.type === "call" && message.prompts !== undefined);
+    if (isFollowed) this.#unfinished = message;
     else this.#listener(message);
   }
 

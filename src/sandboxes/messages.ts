@@ -1,7 +1,7 @@
 /** What host and guest say to each other. Messages of the guest are parsed here once and trusted nowhere before. */
 import { isPlainObject, type Json, type JsonObject } from "../core/json.ts";
 import type { GuestDocument, GuestError, GuestTool } from "../core/sandbox.ts";
-import { ProtocolViolation } from "./frames.ts";
+import { maxJsonBytes, ProtocolViolation } from "./frames.ts";
 
 export type HostMessage =
   | {
@@ -36,12 +36,16 @@ export type GuestMessage =
       readonly id: number;
       readonly name: string;
       readonly args: Json;
+      /** Bytes of the items' prompts, which follow as a raw frame in UTF-8; undefined where they are in the items. */
+      readonly prompts: readonly number[] | undefined;
       readonly waits: number | undefined;
     }
   | { readonly type: "cancel"; readonly ids: readonly number[] }
   /** The guest does nothing until a reply comes; `waits` counts the replies it has had in this cell. */
   | { readonly type: "waiting"; readonly waits: number }
   | CellDone;
+
+export type GuestCall = Extract<GuestMessage, { type: "call" }>;
 
 export interface CellDone {
   readonly type: "done";
@@ -66,6 +70,7 @@ export interface GuestFinal {
 
 const maxNameCharacters = 200;
 const maxVariables = 1_000;
+const maxItems = 1_000_000;
 const maxTextCharacters = 4 * 1024 * 1024;
 
 /** Contract: throws only ProtocolViolation. */
@@ -100,8 +105,26 @@ function parseCall(message: JsonObject): GuestMessage {
     id: whole(message["id"]),
     name: text(message["name"], maxNameCharacters),
     args: message["args"] ?? null,
+    prompts: optional(message["prompts"], (sizes) => list(sizes, maxItems).map(whole)),
     waits: message["waits"] === undefined ? undefined : whole(message["waits"]),
   };
+}
+
+/** A call with the prompts in its items, as if they had come with them. Contract: throws only ProtocolViolation. */
+export function withPrompts(call: GuestCall, bytes: Buffer): GuestCall {
+  const { prompts = [] } = call;
+  const args = object(call.args, "arguments");
+  const items = list(args["items"], maxItems);
+  const total = prompts.reduce((sum, size) => sum + size, 0);
+  if (items.length !== prompts.length || total !== bytes.length || total > maxJsonBytes)
+    throw new ProtocolViolation("prompts that don't fit their items");
+  let end = 0;
+  const whole = items.map((item, index): Json => {
+    const start = end;
+    end += prompts[index] ?? 0;
+    return { prompt: bytes.toString("utf8", start, end), ...object(item, "an item") };
+  });
+  return { ...call, args: { ...args, items: whole }, prompts: undefined };
 }
 
 function parseDone(message: JsonObject): CellDone {

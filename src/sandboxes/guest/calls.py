@@ -1,6 +1,7 @@
 """Calls to the host: several may be under way, replies come in any order. It knows no call's meaning."""
 
 from .answers import error_of
+from .frames import beside
 
 # Beyond this, a call waits for an earlier one; the host ends a session that has far more under way.
 MAX_UNDER_WAY = 5_000
@@ -47,7 +48,13 @@ class Calls:
         message = {"type": "call", "id": call.id, "name": name, "args": arguments}
         if waits:
             message["waits"] = self._replies
-        self._channel.send(message)
+        raw = None
+        if isinstance(arguments, dict) and isinstance(arguments.get("items"), list):
+            items, sizes, raw = beside(arguments["items"], "prompt")
+            if raw is not None:
+                message["args"] = {**arguments, "items": items}
+                message["prompts"] = sizes
+        self._channel.send(message, raw)
         self._said_waiting = waits
         self._under_way[call.id] = call
         return call

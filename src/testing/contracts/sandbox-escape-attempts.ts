@@ -129,6 +129,9 @@ const frames: Readonly<Record<string, string>> = {
   "being ready in the middle": `${channel}channel.send({'type': 'ready', 'openDoors': []})`,
   "one call id twice": `${channel}for _ in range(2): channel.send({'type': 'call', 'id': 5, 'name': 'llm_query', 'args': {'items': [{'prompt': 'HANG'}]}})`,
   "raw bytes that belong to nothing": `${channel}channel._door.write(b'\\x03\\x00\\x00\\x00\\x01abc')`,
+  "prompts that don't fit their items": `${channel}channel.send({'type': 'call', 'id': 9, 'name': 'llm_query', 'args': {'items': [{}, {}]}, 'prompts': [2, 2]}, b'abc')`,
+  "prompts that never come": `${channel}channel.send({'type': 'call', 'id': 9, 'name': 'llm_query', 'args': {'items': [{}]}, 'prompts': [2]})\nchannel.send({'type': 'waiting', 'waits': 0})`,
+  "prompts of arguments of the wrong kind": `${channel}channel.send({'type': 'call', 'id': 9, 'name': 'llm_query', 'args': [5], 'prompts': [3]}, b'abc')`,
   "an endless claim to be waiting": `${channel}for _ in range(1000): channel.send({'type': 'waiting', 'waits': 0})\nwhile True: pass`,
   "a flood of forged output": `${channel}for _ in range(200): channel.send({'type': 'stdout', 'text': 'x' * 100_000})`,
   "a flood on the other descriptors":

@@ -28,6 +28,28 @@ export function hostCallCases(sandbox: () => Sandbox): void {
     assert.equal(result.error.message, "Expected prompt to be text, got None.");
   });
 
+  test("long prompts come whole and in order, whatever is in them, with what else their items say", async () => {
+    const asked: Json[] = [];
+    const call = async (_name: string, args: Json): Promise<Json> => {
+      const { items } = args as { items: Json[] };
+      asked.push(...items);
+      return { results: items.map(() => ({ ok: true, value: 1 })) };
+    };
+    await using trial = await openTrial(sandbox(), { call });
+    const long = 'h\u00e9llo \u4f60\u597d \ud83d\ude00 "\\\n\u0000 '.repeat(2_000);
+    const code = `text = "h\\u00e9llo \\u4f60\\u597d \\U0001f600 \\"\\\\\\n\\x00 " * 2000`;
+    await trial.run(`${code}\nllm_query_batched([text + "1", "", text + "2"], schema={"type": "integer"})`);
+    const schema = { type: "integer" };
+    assert.deepEqual(asked, [
+      { prompt: `${long}1`, schema },
+      { prompt: "", schema },
+      { prompt: `${long}2`, schema },
+    ]);
+    asked.length = 0;
+    await trial.run(`llm_query_batched([text, "\\ud800 alone"])\nllm_query(text)`);
+    assert.deepEqual(asked, [{ prompt: long }, { prompt: "\ud800 alone" }, { prompt: long }]);
+  });
+
   test("a batch is one host call in order, and a failed item is a value that passes for no answer", async () => {
     await using trial = await openTrial(sandbox());
     await trial.run("replies = llm_query_batched(['a', 'FAIL', 'c'])");
