@@ -124,3 +124,31 @@ const batchCells = {
     print(replies[-1])`,
   close: code`FINAL(f"{sum(1 for r in replies if r)} read, {sum(1 for r in replies if not r)} refused by {replies[-1].code}")`,
 } as const;
+
+test("children whose even share can't pay their first call get what is left, one after another, until it begins no more", async () => {
+  // A child's first request is some two thousand tokens: about half a dollar each.
+  const dear: Price = { input: 250, output: 0 };
+  await using stage = await openStage(
+    {
+      root: (_turn, request) =>
+        questionOf(request).startsWith("Child")
+          ? code`FINAL("read")`
+          : code`
+              answers = rlm_query_batched([f"Child {n}" for n in range(8)], contexts=["x" * 50_000] * 8)
+              FINAL("; ".join(str(a)[:30] for a in answers))`,
+    },
+    { limits: { costUsd: 1.5, depth: 2 }, rootPrice: dear },
+  );
+  const result = await stage.engine.ask({ query: "Ask them.", context: "A text." }).result();
+  const answers = result.answer.split("; ");
+  const began = answers.filter((answer) => answer === "read").length;
+  assert.ok(began > 0 && began < 8, result.answer);
+  assert.equal(answers.length, 8);
+  assert.ok(
+    answers.slice(began).every((answer) => answer.startsWith("<failed: budget")),
+    result.answer,
+  );
+  assert.equal(stage.provider.calls, 1 + began);
+  assert.deepEqual([result.status, result.limit?.code], ["partial", "cost"]);
+  assert.ok((result.costUsd ?? 0) <= 1.5);
+});

@@ -1,35 +1,22 @@
 /** What code in a cell may ask of the host: look-ups in the corpus, sub-calls, child runs, what is left. Guest input is parsed here. */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
 import { callModel } from "../core/call-model.ts";
-import type { Corpus, Match, RankedSpan, Span } from "../core/corpus.ts";
+import type { Corpus, Match, RankedSpan } from "../core/corpus.ts";
 import { parseSpanId, spanId } from "../core/corpus.ts";
-import { BudgetError, ConfigError, isUnabridgedError, messageOf } from "../core/errors.ts";
+import { ConfigError, messageOf } from "../core/errors.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { user } from "../core/message.ts";
 import type { HostCall } from "../core/sandbox.ts";
 import { callForJson } from "../core/typed-call.ts";
+import { batch, type TakesRefusals } from "./batch.ts";
+import { childArgs, childRuns, type SolveChild } from "./child-runs.ts";
 import { assertMayAsk, CellMaps, type MapCall, type MapItems, type MapQuery } from "./map-calls.ts";
 import type { Problem } from "./problem.ts";
 import { callTool } from "./tool-calls.ts";
 
-/** Runs a child over parts of the corpus; handed in, so that a loop and its bindings need not know each other. */
-export type SolveChild = (child: {
-  readonly question: string;
-  /** Undefined for the whole corpus of the parent. */
-  readonly parts: readonly (Span | string)[] | undefined;
-  /** Children of this batch that are not done yet, this one included: they share what is left. */
-  readonly sharers: () => number;
-  /** Told where a limit cut the child's work short and there is an answer all the same. */
-  readonly onLimit: (limit: BudgetError) => void;
-  readonly signal: AbortSignal;
-}) => Promise<string>;
-
-export interface BindingsState {
+export interface BindingsState extends TakesRefusals {
   /** Said to the root LM with the next observation, then cleared. */
   readonly notes: Set<string>;
-  /** Takes the limit by which work was refused: an answer that comes all the same may lack that work. */
-  refusedBy(limit: BudgetError): void;
   /** A turn in full, for history(n). */
   turnText(turn: number): string | undefined;
   turnsLeft(): number;
@@ -139,99 +126,6 @@ async function subCall(
       "Some sub-call answers were cut off at the output limit: ask for shorter answers, or give each prompt less to answer.",
     );
   return { ok: true, text: reply.text };
-}
-
-/** Runs all items side by side; one that fails becomes a value, and its siblings go on. Only the end of the run stops all. */
-async function batch<Item>(
-  problem: Problem,
-  state: BindingsState,
-  name: string,
-  items: readonly Item[],
-  one: (item: Item) => Promise<JsonObject>,
-): Promise<{ readonly results: readonly JsonObject[] }> {
-  const { scope } = problem;
-  const startedAt = Date.now();
-  scope.emit({ type: "batch-start", name, items: items.length });
-  const width = Math.max(leastUnderWay, callsPerSlot * scope.tree.limiter.concurrency);
-  const results = await inLanes(items, width, async (item): Promise<JsonObject> => {
-    try {
-      return await one(item);
-    } catch (error) {
-      if (scope.signal.aborted) throw scope.signal.reason;
-      if (!isUnabridgedError(error)) throw error;
-      if (error instanceof BudgetError) state.refusedBy(error);
-      return { ok: false, code: error.kind === "budget" ? "budget" : error.code, message: error.message };
-    }
-  });
-  const failed = results.filter((result) => result.ok !== true).length;
-  scope.emit({ type: "batch-end", name, items: items.length, failed, durationMs: Date.now() - startedAt });
-  return { results };
-}
-
-// Enough that the limiter always has a call to admit, those included that wait before another attempt.
-const callsPerSlot = 4;
-const leastUnderWay = 32;
-
-/**
- * Begins items in order, so many at once. Each lane begins in a turn of the event loop of its own: what the first asks has
- * left before the second is measured and hashed, and its answer is not waited for by all the others' in one burst.
- */
-async function inLanes<Item, Result>(
-  items: readonly Item[],
-  width: number,
-  act: (item: Item) => Promise<Result>,
-): Promise<readonly Result[]> {
-  const results: Result[] = [];
-  const waiting = items.entries();
-  const lane = async (): Promise<void> => {
-    for (const [index, item] of waiting) results[index] = await act(item);
-  };
-  const lanes: Promise<void>[] = [];
-  for (let count = Math.min(width, items.length); count > 0; count--) {
-    const begun = lane();
-    // It is waited for below; one that fails before the last has begun is not unhandled.
-    begun.catch(() => undefined);
-    lanes.push(begun);
-    await nextTurn();
-  }
-  await Promise.all(lanes);
-  return results;
-}
-
-const childPart = z.union([
-  z.object({ text: z.string() }),
-  z.object({ id: z.string(), start: z.number().int(), end: z.number().int() }),
-]);
-const childArgs = z.object({
-  items: z.array(z.object({ prompt: z.string(), context: z.array(childPart).nullish() })).max(1_000),
-});
-
-async function childRuns(
-  problem: Problem,
-  state: BindingsState,
-  items: z.infer<typeof childArgs>["items"],
-  solveChild: SolveChild,
-  signal: AbortSignal,
-): Promise<Json> {
-  let unfinished = items.length;
-  return batch(problem, state, "rlm_query", items, async ({ prompt, context }) => {
-    if (prompt.trim() === "") return { ok: false, code: "empty_prompt", message: "The question was empty." };
-    const parts = context?.map((part) =>
-      "text" in part ? part.text : { documentId: part.id, start: part.start, end: part.end },
-    );
-    try {
-      const text = await solveChild({
-        question: prompt.toWellFormed(),
-        parts,
-        sharers: () => unfinished,
-        onLimit: (limit) => state.refusedBy(limit),
-        signal,
-      });
-      return { ok: true, text };
-    } finally {
-      unfinished--;
-    }
-  });
 }
 
 const grepArgs = z.object({

@@ -8,7 +8,7 @@ import { BudgetError, ConfigError } from "../core/errors.ts";
 import { newRunId } from "../core/ids.ts";
 import { user } from "../core/message.ts";
 import { emitter, type RunScope } from "../core/scope.ts";
-import type { SolveChild } from "./bindings.ts";
+import type { SolveChild } from "./child-runs.ts";
 import { grantChild, type Grant } from "./grant.ts";
 import type { AskOutcome } from "./outcome.ts";
 import type { Problem } from "./problem.ts";
