@@ -17,7 +17,7 @@ import { serviceOf } from "../src/setup/service.ts";
 
 const given = process.argv.slice(2);
 const isRole = given[0] === "provider" || given[0] === "server";
-const [streams = 200, pieces = 200, rate = 30] = given.slice(isRole ? 1 : 0).map(Number);
+const [streams = 200, pieces = 200, rate = 20] = given.slice(isRole ? 1 : 0).map(Number);
 const roles: Readonly<Record<string, () => Promise<void>>> = { provider, server };
 
 await (isRole ? roles[given[0] ?? ""] : measure)?.();
