@@ -53,20 +53,20 @@ export async function childRuns(
     const text = await solveChild({ question: prompt.toWellFormed(), parts, sharers, onLimit, signal });
     return { ok: true, text };
   };
-  const postponed: ChildItem[] = [];
+  const postponed = new Set<ChildItem>();
   const first = await batch(problem, state, "rlm_query", items, async (item) => {
     try {
       return await solve(item, () => unfinished);
     } catch (error) {
       if (items.length === 1 || !hasNotBegun(error)) throw error;
-      postponed.push(item);
+      postponed.add(item);
       return { ok: false, code: "budget", message: error.message };
     } finally {
       unfinished--;
     }
   });
-  if (postponed.length === 0) return first;
-  const waiting = items.filter((item) => postponed.includes(item));
+  if (postponed.size === 0) return first;
+  const waiting = items.filter((item) => postponed.has(item));
   let tooLittle: BudgetError | undefined;
   const second = await batch(
     problem,
