@@ -25,6 +25,8 @@ export interface Model {
    * over as it comes; the returned reply is whole either way.
    */
   generate(request: ModelRequest, options: GenerateOptions): Promise<ModelReply>;
+  /** Begins what the first call would wait for, without calling anybody. Contract: never throws, may be called again. */
+  warm?(): void;
 }
 
 export interface GenerateOptions {

@@ -62,6 +62,7 @@ export function lazyModel(load: () => Promise<AiSdkModel>, facts: LazyModelFacts
   const secrets = facts.apiKey === undefined ? [] : [facts.apiKey];
   const place: CallPlace = { modelId: facts.id, host: facts.host, keySource: facts.keySource, secrets };
   let loading: Promise<LanguageModelV4> | undefined;
+  const loaded = (): Promise<LanguageModelV4> => (loading ??= load().then(asVersion4));
   return {
     id: facts.id,
     provider: facts.provider,
@@ -74,14 +75,17 @@ export function lazyModel(load: () => Promise<AiSdkModel>, facts: LazyModelFacts
     async generate(request, options) {
       options.signal.throwIfAborted();
       try {
-        loading ??= load().then(asVersion4);
-        const model = await loading;
+        const model = await loaded();
         const extra = facts.providerOptions?.(request, options.cache);
         return await call(model, request, options, { structuredOutputs, extra });
       } catch (error) {
         if (options.signal.aborted) throw options.signal.reason;
         throw toModelError(error, place);
       }
+    },
+    warm() {
+      // A package that can't be loaded is the first call's failure to tell.
+      loaded().catch(() => {});
     },
   };
 }

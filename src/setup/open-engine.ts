@@ -81,9 +81,11 @@ export class BuiltInParts implements EngineParts {
 
   models(): Promise<EngineModels> {
     const { model, subModel, modelsByDepth } = this.#options;
-    this.#models ??= model
-      ? Promise.resolve({ model, subModel: subModel ?? model, modelsByDepth, notices: [] })
-      : this.#find(this.#home);
+    this.#models ??= (
+      model
+        ? Promise.resolve({ model, subModel: subModel ?? model, modelsByDepth, notices: [] })
+        : this.#find(this.#home)
+    ).then(warmed);
     return this.#models;
   }
 
@@ -144,6 +146,12 @@ export class BuiltInParts implements EngineParts {
     if (typeof this.#options.jobs !== "object") await (await this.#jobs?.catch(neverOpened))?.close();
     if (!this.#options.conversations) await (await this.#conversations?.catch(neverOpened))?.close();
   }
+}
+
+/** Whoever asks for models will call one: its package is loaded while the context is opened. */
+function warmed(models: EngineModels): EngineModels {
+  models.model.warm?.();
+  return models;
 }
 
 /** Loaded only where it is used: most never are on a server. */
