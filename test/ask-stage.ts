@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Sandbox } from "../src/core/sandbox.ts";
 import type { Price } from "../src/core/usage.ts";
 import type { Engine, RunLimits } from "../src/engine/index.ts";
 import { openaiCompatible } from "../src/models/index.ts";
@@ -32,6 +33,8 @@ export interface Script {
 
 export interface StageOptions {
   readonly limits?: RunLimits;
+  /** @default the one of all stories */
+  readonly sandbox?: Sandbox;
   readonly rootPrice?: Price;
   readonly leafPrice?: Price;
   /** Requests that the provider remembers. @default 1000 */
@@ -59,7 +62,7 @@ export async function openStage(script: Script, options: StageOptions = {}): Pro
     model: root,
     subModel: model("leaf", options.leafPrice),
     modelsByDepth: [root],
-    sandbox: storySandbox,
+    sandbox: options.sandbox ?? storySandbox,
     home,
     limits: options.limits ?? {},
   });

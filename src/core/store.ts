@@ -1,4 +1,7 @@
-/** Port: what outlives a process. Facts are only added; each write is atomic and durable once its promise resolves. */
+/**
+ * Port: what outlives a process. Facts are only added; each write is atomic and durable once its promise resolves. Contract:
+ * what one process asks of a store is carried out in the order in which it was asked.
+ */
 import type { CallId, RunId } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { ModelReply } from "./model.ts";

@@ -66,13 +66,17 @@ export interface AskResult {
   readonly limit?: { readonly code: string; readonly message: string };
 }
 
-/** @param watch takes the events for those who look on */
+/**
+ * @param watch takes the events for those who look on
+ * @param afterwards takes what is still put away when the answer is there
+ */
 export async function askRun(
   parts: EngineParts,
   runId: RunId,
   request: AskRequest,
   options: AskOptions & { readonly limits: RunLimits },
   watch: (event: TraceEvent) => void,
+  afterwards: (rest: Promise<unknown>) => void,
 ): Promise<AskResult> {
   const query = request.query.toWellFormed().trim();
   if (query === "")
@@ -93,11 +97,13 @@ export async function askRun(
     corpus = await openContext(parts, request.context, options, run, signal);
     noteSkipped(corpus, run);
     if (run.resumed) assertSame(run.resumed, query, corpus);
-    await run.enter(newRun(query, corpus, request, options, models));
+    const entered = run.enter(newRun(query, corpus, request, options, models));
+    // It is awaited before the first call; until then a failure must not count as unhandled.
+    entered.catch(() => {});
     const grant = divide(new Budget(limits.budget));
     const { identity, emit } = run;
     const outcome = await ask({
-      ...{ query, corpus, grant },
+      ...{ query, corpus, grant, entered },
       scope: {
         ...identity,
         budget: grant.work,
@@ -117,7 +123,7 @@ export async function askRun(
     throw error;
   } finally {
     clock.stop();
-    await corpus?.close();
+    if (corpus) afterwards(corpus.close());
   }
 }
 

@@ -44,7 +44,8 @@ export class Engine {
     const runId = options.resume === undefined ? newRunId() : asRunId(options.resume);
     return new Run(runId, (watch) =>
       this.#track(
-        (signal) => askRun(this.#parts, runId, request, this.#merged(options, signal), watch),
+        (signal, afterwards) =>
+          askRun(this.#parts, runId, request, this.#merged(options, signal), watch, afterwards),
         options,
       ),
     );
@@ -156,7 +157,7 @@ export class Engine {
   /** Cancels what is under way, lets it record its end, and ends the processes of the sandbox. */
   async close(): Promise<void> {
     this.#closing.abort(new DOMException("The engine was closed.", "AbortError"));
-    await Promise.allSettled(this.#underWay);
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await this.#parts.close();
   }
 
@@ -167,15 +168,20 @@ export class Engine {
     return { ...options, limits: { ...this.#limits, ...options.limits }, signal };
   }
 
-  /** Ends with the engine, which waits until it has. */
+  /** Ends with the engine, which waits until it has, and for what the work leaves to be done afterwards. */
   async #track<Result>(
-    work: (signal: AbortSignal) => Promise<Result>,
+    work: (signal: AbortSignal, afterwards: (rest: Promise<unknown>) => void) => Promise<Result>,
     { signal }: { readonly signal?: AbortSignal },
   ): Promise<Result> {
     if (this.#closing.signal.aborted)
       throw new ConfigError("invalid_option", "The engine is closed. Create another one.");
-    const result = work(AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]));
-    this.#underWay.add(result);
-    return await result.finally(() => this.#underWay.delete(result));
+    const waitFor = (what: Promise<unknown>): void => {
+      this.#underWay.add(what);
+      const forget = (): void => void this.#underWay.delete(what);
+      what.then(forget, forget);
+    };
+    const result = work(AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]), waitFor);
+    waitFor(result);
+    return result;
   }
 }

@@ -69,9 +69,11 @@ export class RecordedRun {
 
   async end(end: Omit<RunEnd, "at">): Promise<void> {
     if (!this.#recorder) return;
-    await this.#recorder.flush();
+    // The store carries out what it is told in that order, so nothing is waited for in between.
+    const flushed = this.#recorder.flush();
     try {
       await this.store.runs.finish(this.identity.runId, { at: Date.now(), ...end });
+      await flushed;
     } catch (error) {
       // The answer is there and must reach who asked; only the record of it is missing.
       this.emit({ type: "notice", text: `The end of this run could not be recorded: ${messageOf(error)}` });

@@ -10,7 +10,7 @@ export class Recorder {
   readonly #onFailure: (message: string) => void;
   #waiting: TraceEvent[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<unknown> = Promise.resolve();
   #hasFailed = false;
 
   /** @param onFailure told once: what is recorded ends there, the run goes on */
@@ -40,7 +40,7 @@ export class Recorder {
     const events = this.#waiting;
     if (events.length === 0) return;
     this.#waiting = [];
-    this.#writing = this.#writing.then(() => this.#append(events));
+    this.#writing = Promise.all([this.#writing, this.#append(events)]);
   }
 
   async #append(events: readonly TraceEvent[]): Promise<void> {

@@ -63,6 +63,9 @@ async function solve(problem: Problem): Promise<AskOutcome> {
     turnsLeft: () => settings.maxIterations - turn,
   };
   const closing = new AbortController();
+  // The root LM thinks while the sandbox opens. What must not go on without a sandbox ends with its failure.
+  const needs = new AbortController();
+  const signal = AbortSignal.any([scope.signal, needs.signal]);
   const opened = cast.sandbox.open({
     context: guestContext(problem, description.single),
     call: createBindings(problem, state, solveChildOf(problem, ask)),
@@ -71,13 +74,16 @@ async function solve(problem: Problem): Promise<AskOutcome> {
     signal: closing.signal,
   });
   let session: SandboxSession | undefined;
+  opened.then(
+    (open) => (session = open),
+    (error: unknown) => needs.abort(error),
+  );
   try {
-    const labels = settings.phase0 ? await untilAborted(scout(corpus, query, scope.signal), opened) : [];
+    const labels = settings.phase0 ? await scout(corpus, query, signal) : [];
     history = new RootHistory(systemPrompt(facts), firstMessage(facts, query, labels, limitsLine(problem)));
-    session = await opened;
-    scope.signal.throwIfAborted();
+    await problem.entered;
     const loop = await runLoop({
-      ...{ problem, model, session, history, outputCharacters: facts.outputCharacters },
+      ...{ problem, model, session: opened, signal, history, outputCharacters: facts.outputCharacters },
       takeNotes: () => takeAll(notes),
       onTurn: (now) => void (turn = now),
     });
@@ -87,18 +93,7 @@ async function solve(problem: Problem): Promise<AskOutcome> {
     return await stopped(problem, session);
   } finally {
     closing.abort();
-    await opened.then((open) => open.close()).catch(ignoreUnopened);
   }
-}
-
-/** Ends with a failure of the sandbox at once: nobody should wait for a search whose run can't go on. */
-async function untilAborted<Value>(work: Promise<Value>, opened: Promise<unknown>): Promise<Value> {
-  const failed = opened.then(() => new Promise<never>(() => {}));
-  return await Promise.race([work, failed]);
-}
-
-function ignoreUnopened(): void {
-  // It never opened or its process is gone; `solve` has thrown why.
 }
 
 /** @param refusal the limit by which sub-calls or children were refused; who asked must hear what the answer may lack */
@@ -116,7 +111,7 @@ async function concluded(
 
 /** The run was cancelled or its time is up: what the root LM had drafted is saved. */
 async function stopped(problem: Problem, session: SandboxSession | undefined): Promise<AskOutcome> {
-  const given = await answerOf(problem, session && (await draft({ session })));
+  const given = await answerOf(problem, session && (await draft(session)));
   const reason: unknown = problem.scope.signal.reason;
   return reason instanceof BudgetError
     ? { status: "partial", ...given, limit: reason }

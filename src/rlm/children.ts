@@ -59,11 +59,9 @@ async function runChild(
   const own = child.parts === undefined ? corpus : await cast.deriveCorpus(corpus, child.parts, signal);
   try {
     const outcome = await ask({
-      ...parent,
-      query: child.question,
-      corpus: own,
+      ...{ cast, settings: parent.settings },
+      ...{ query: child.question, corpus: own, grant },
       scope: childScope(parent.scope, grant, signal),
-      grant,
     });
     if (outcome.status === "answered") return outcome.answer;
     if (outcome.status === "cancelled") throw child.signal.reason;

@@ -15,7 +15,10 @@ import { feedback, turnHeader } from "./prompts.ts";
 export interface LoopParts {
   readonly problem: Problem;
   readonly model: Model;
-  readonly session: SandboxSession;
+  /** May still be opening when the loop begins. */
+  readonly session: Promise<SandboxSession>;
+  /** Ends the root LM's calls: the run's own signal, or the reason why the session could not be opened. */
+  readonly signal: AbortSignal;
   readonly history: RootHistory;
   /** Notes of the bindings for the next observation; taken and cleared. */
   readonly takeNotes: () => readonly string[];
@@ -66,7 +69,7 @@ export async function runLoop(parts: LoopParts): Promise<LoopOutcome> {
       spent: maxIterations,
     },
   );
-  return { status: "partial", final: await draft(parts), limit, turns: maxIterations };
+  return { status: "partial", final: await draft(await parts.session), limit, turns: maxIterations };
 }
 
 type Step =
@@ -110,7 +113,7 @@ function codeless(model: Model, lastWords: string): ModelError {
 }
 
 /** Asks the root LM for its next step, with a history that fits its window. */
-async function askRoot({ problem, model, history }: LoopParts): Promise<ModelReply> {
+async function askRoot({ problem, model, history, signal }: LoopParts): Promise<ModelReply> {
   const { scope } = problem;
   const window = model.contextWindow ?? assumedWindow;
   const isTooLong = (): boolean =>
@@ -120,7 +123,8 @@ async function askRoot({ problem, model, history }: LoopParts): Promise<ModelRep
   // A window that was only assumed, or an estimate that was off, shows here: shorten once more and ask again.
   for (;;) {
     try {
-      return await callModel(scope, model, { messages: history.messages() }, { role: "root", stream: true });
+      const request = { messages: history.messages() };
+      return await callModel(scope, model, request, { role: "root", stream: true, signal });
     } catch (error) {
       if (!(error instanceof ModelError) || error.code !== "context_overflow" || !history.shorten())
         throw error;
@@ -171,11 +175,12 @@ async function executeFirstValid(
 const mostCandidates = 6;
 
 async function execute(
-  { problem, session }: LoopParts,
+  { problem, session: opened }: LoopParts,
   turn: number,
   code: string,
 ): Promise<ExecutionResult> {
   const { scope, settings } = problem;
+  const session = await opened;
   scope.occurrences.clear();
   scope.emit({ type: "code-start", turn, code });
   const startedAt = Date.now();
@@ -241,14 +246,19 @@ async function closeAtLimit(parts: LoopParts, turn: number, limit: BudgetError):
     limit,
     turns: turn,
   });
-  const drafted = await draft(parts);
+  const drafted = await draft(await parts.session);
   if (!history.hasRunCode) return partial(drafted);
   const ask = `${limit.message.replace(/ Raise it with .*$/, "")} ${turnHeader(problem.settings.maxIterations, { maxTurns: problem.settings.maxIterations, limits: "" })} Sub-calls are no longer possible.`;
   const messages = [...history.messages()];
   messages.push({ role: "user", content: [{ type: "text", text: ask }] });
   try {
     const closing = { ...scope, budget: problem.grant.whole };
-    const reply = await callModel(closing, model, { messages }, { role: "root", stream: true });
+    const reply = await callModel(
+      closing,
+      model,
+      { messages },
+      { role: "root", stream: true, signal: parts.signal },
+    );
     const parsed = parseReply(reply.text);
     if (parsed.type === "prose-final") return partial({ via: "FINAL", text: parsed.argument });
     if (parsed.type !== "code") return partial(drafted);
@@ -261,7 +271,7 @@ async function closeAtLimit(parts: LoopParts, turn: number, limit: BudgetError):
 }
 
 /** What the root LM put into answer["content"] without calling it ready. */
-export async function draft({ session }: Pick<LoopParts, "session">): Promise<FinalAnswer | undefined> {
+export async function draft(session: SandboxSession): Promise<FinalAnswer | undefined> {
   const code = 'FINAL(answer["content"]) if isinstance(answer, dict) and answer.get("content") else None';
   try {
     const result = await session.execute(code, { timeoutMs: 5_000, signal: AbortSignal.timeout(10_000) });

@@ -16,6 +16,8 @@ export interface Problem {
   readonly grant: Grant;
   readonly cast: Cast;
   readonly settings: AskSettings;
+  /** Nothing is paid for before it resolves; what it rejects with ends the run. @default nothing has to be waited for */
+  readonly entered?: Promise<void>;
 }
 
 /** Who plays which part, and what they play on. */

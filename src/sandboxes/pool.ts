@@ -34,6 +34,8 @@ class Pool implements Sandbox {
   readonly #launcher: GuestLauncher;
   readonly #settings: PoolSettings;
   readonly #sessions = new Set<SandboxSession>();
+  /** Of sessions that were closed and whose processes are still ending. */
+  readonly #exits = new Set<Promise<void>>();
   #spares: Spare[] = [];
   #refilling: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -47,15 +49,15 @@ class Pool implements Sandbox {
 
   async open(options: SandboxOptions): Promise<SandboxSession> {
     const { memoryMb } = options.limits;
-    const onClose = (closed: SandboxSession): void => {
-      this.#sessions.delete(closed);
+    const onClose = (exited: Promise<void>): void => {
+      if (session) this.#sessions.delete(session);
+      this.#exits.add(exited);
+      void exited.then(() => this.#exits.delete(exited));
       this.#refillAfter(restMs, memoryMb);
     };
-    const session = await GuestSession.open(() => this.#take(memoryMb), options, {
-      ...this.#settings,
-      onClose,
-    });
-    this.#sessions.add(session);
+    let session: GuestSession | undefined;
+    session = await GuestSession.open(() => this.#take(memoryMb), options, { ...this.#settings, onClose });
+    if (!session.isClosed) this.#sessions.add(session);
     return session;
   }
 
@@ -67,7 +69,8 @@ class Pool implements Sandbox {
     this.#isClosed = true;
     clearTimeout(this.#refilling);
     const spares = this.#spares.splice(0);
-    await Promise.all([...[...this.#sessions].map((session) => session.close()), ...spares.map(discard)]);
+    for (const session of this.#sessions) void session.close();
+    await Promise.all([...this.#exits, ...spares.map(discard)]);
   }
 
   async #take(memoryMb: number): Promise<Guest> {

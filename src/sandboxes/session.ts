@@ -15,20 +15,21 @@ import type { GuestFinal } from "./messages.ts";
 export interface SessionSettings {
   /** From the first interrupt of a cell that has run out of time to the kill of its process. @default 2000 */
   readonly graceMs?: number;
-  readonly onClose?: (session: SandboxSession) => void;
+  /** @param exited resolves once its process has ended */
+  readonly onClose?: (exited: Promise<void>) => void;
 }
 
 export class GuestSession implements SandboxSession {
   readonly #options: SandboxOptions;
   readonly #graceMs: number;
-  readonly #onClose: (session: SandboxSession) => void;
+  readonly #onClose: (exited: Promise<void>) => void;
   readonly #takeGuest: () => Promise<Guest>;
   /** The guest of the next cell; being restarted, where the last one was killed. */
   #guest: Promise<Guest>;
   /** Settles when the cell before has ended: cells run one after the other. */
   #before: Promise<unknown> = Promise.resolve();
   #variables: readonly string[] = [];
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
   readonly #onAbort = (): void => void this.close();
 
   /** Opens with a guest from `takeGuest`, which is asked again after each kill. */
@@ -58,10 +59,18 @@ export class GuestSession implements SandboxSession {
     return await orAborted(result, options.signal);
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#onClose(this);
+  get isClosed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  close(): Promise<void> {
+    if (this.#closing) return this.#closing;
+    this.#closing = this.#end();
+    this.#onClose(this.#closing);
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
     this.#options.signal.removeEventListener("abort", this.#onAbort);
     const guest = await this.#guest.catch(() => undefined);
     guest?.kill();
@@ -95,7 +104,7 @@ export class GuestSession implements SandboxSession {
   }
 
   async #ready(): Promise<Guest> {
-    if (this.#isClosed) throw new SandboxError("closed", "The session is closed; open another one.");
+    if (this.isClosed) throw new SandboxError("closed", "The session is closed; open another one.");
     return await this.#guest;
   }
 
@@ -119,7 +128,7 @@ export class GuestSession implements SandboxSession {
   #lost(status: "timeout" | "crashed", end: CellEnd): ExecutionResult {
     const state: SandboxState = { kept: false, lostVariables: this.#variables };
     this.#variables = [];
-    if (!this.#isClosed) this.#guest = this.#start();
+    if (!this.isClosed) this.#guest = this.#start();
     return { stdout: end.stdout, status, state, ...(end.unawaited > 0 && { unawaited: end.unawaited }) };
   }
 
@@ -140,7 +149,7 @@ export class GuestSession implements SandboxSession {
         ? error
         : new SandboxError("crashed", messageOf(error), { cause: error });
     }
-    if (this.#isClosed) guest.kill();
+    if (this.isClosed) guest.kill();
     return guest;
   }
 }

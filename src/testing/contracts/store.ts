@@ -62,6 +62,19 @@ function runTests(storeTest: StoreTest): void {
     assert.equal((await store.runs.list({ limit: 9 })).length, 1);
   });
 
+  storeTest(
+    "what is asked without waiting for what was asked before is done in that order",
+    async (store) => {
+      const run = newRun();
+      const created = store.runs.create(run);
+      const ended = store.runs.finish(run.id, newEnd("partial"));
+      const endedAgain = store.runs.finish(run.id, newEnd("answered"));
+      const found = store.runs.get(run.id);
+      await Promise.all([created, ended, endedAgain]);
+      assert.equal((await found).end?.status, "answered");
+    },
+  );
+
   storeTest("a run is found by the beginning of its id when only one begins so", async (store) => {
     const [first, second] = [newRun({ id: asRunId("run_ab1") }), newRun({ id: asRunId("run_ab12") })];
     await store.runs.create(first);
