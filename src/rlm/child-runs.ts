@@ -83,7 +83,7 @@ export async function childRuns(
         throw error;
       }
     },
-    1,
+    { width: 1 },
   );
   const late = new Map(waiting.map((item, index) => [item, second.results[index]]));
   return { results: items.map((item, index) => late.get(item) ?? first.results[index] ?? {}) };
