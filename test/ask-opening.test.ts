@@ -1,6 +1,8 @@
-/** What a run does side by side: the root LM thinks while the sandbox opens, and what is left is put away behind the answer. */
+/** How a run begins and ends: the root LM thinks while the sandbox opens, and no file of a context outlives its use. */
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, readdir, utimes } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { SandboxError, type UnabridgedError } from "../src/core/errors.ts";
@@ -62,4 +64,26 @@ test("when the engine is closed, nothing of a run's context is left behind", asy
   );
   await stage.engine.close();
   assert.deepEqual(await readdir(join(stage.home, "spool")), []);
+});
+
+test("the next engine removes what a killed process left of its context, and nothing else", async () => {
+  const { pid: dead } = spawnSync(process.execPath, ["--version"]);
+  await using stage = await openStage({ root: () => code`FINAL(len(context))` });
+  const spool = join(stage.home, "spool");
+  const twoHoursAgo = new Date(Date.now() - 2 * 60 * 60 * 1000);
+  const made = {
+    left: `unabridged-${dead}@${hostname()}-abcdef`,
+    justLeft: `unabridged-${dead}@${hostname()}-ghijkl`,
+    inUse: `unabridged-${process.pid}@${hostname()}-abcdef`,
+    elsewhere: `unabridged-${dead}@another.machine-abcdef`,
+    unknown: "notes",
+  };
+  for (const name of Object.values(made)) {
+    await mkdir(join(spool, name, "with files"), { recursive: true });
+    if (name !== made.justLeft) await utimes(join(spool, name), twoHoursAgo, twoHoursAgo);
+  }
+  await stage.engine.ask({ query: "How long?", context: "abc" }).result();
+  await stage.engine.close();
+  const { left: _, ...kept } = made;
+  assert.deepEqual(await readdir(spool), Object.values(kept).sort());
 });

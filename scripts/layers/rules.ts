@@ -30,7 +30,6 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   cli: [...belowFaces, "http", "mcp"],
   mcp: belowFaces,
   http: belowFaces,
-  viewer: belowFaces,
   // Speaks the dialect of the AI SDK, which models translate.
   "ai-sdk": [...belowFaces, "models"],
   // Measures the whole; nothing imports it.

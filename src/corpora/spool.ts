@@ -5,6 +5,7 @@ import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError, messageOf } from "../core/errors.ts";
+import { ownPrefix } from "./spool-owner.ts";
 import type { TextRange } from "./text-source.ts";
 import { countNewlines, encodeText } from "./utf8.ts";
 
@@ -61,7 +62,7 @@ export class Spool {
 
   async #ensureDirectory(): Promise<string> {
     try {
-      return await (this.#directory ??= mkdtemp(join(this.#parent, "unabridged-")));
+      return await (this.#directory ??= mkdtemp(join(this.#parent, `${ownPrefix}-`)));
     } catch (error) {
       throw this.#noFile(error);
     }

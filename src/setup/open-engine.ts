@@ -7,7 +7,7 @@ import type { JobStore } from "../core/job-store.ts";
 import type { Model } from "../core/model.ts";
 import type { Sandbox } from "../core/sandbox.ts";
 import type { Store } from "../core/store.ts";
-import { openCorpus, sliceCorpus } from "../corpora/index.ts";
+import { openCorpus, sliceCorpus, sweepSpools } from "../corpora/index.ts";
 import { openItems } from "../corpora/items.ts";
 import { Engine, type EngineModels, type EngineParts, type RunLimits } from "../engine/index.ts";
 import { native, wasm } from "../sandboxes/index.ts";
@@ -56,6 +56,7 @@ export class BuiltInParts implements EngineParts {
   #store: Promise<Store> | undefined;
   #conversations: Promise<ConversationStore> | undefined;
   #jobs: Promise<JobStore> | undefined;
+  #swept: Promise<void> | undefined;
 
   constructor(options: EngineOptions, find: FindModels = findAsConfigured) {
     const { sandbox, model, subModel, jobs } = options;
@@ -124,7 +125,7 @@ export class BuiltInParts implements EngineParts {
   scratchJobs = (): JobStore => memoryJobs();
 
   openItems: EngineParts["openItems"] = ({ input, ...how }, options) =>
-    openItems(input, { ...how, ...options });
+    openItems(input, { ...how, ...options, spoolDir: this.#spoolFolder() });
 
   openCorpus: EngineParts["openCorpus"] = (input, options) =>
     openCorpus(input, { ...options, spoolDir: this.#spoolFolder() });
@@ -136,11 +137,13 @@ export class BuiltInParts implements EngineParts {
   #spoolFolder(): string {
     const folder = join(this.#home, "spool");
     mkdirSync(folder, { recursive: true });
+    this.#swept ??= sweepSpools(folder);
     return folder;
   }
 
   async close(): Promise<void> {
     await this.#sandbox?.close();
+    await this.#swept;
     // Stores that the caller brought are the caller's to close.
     if (!this.#options.store) await (await this.#store?.catch(neverOpened))?.close();
     if (typeof this.#options.jobs !== "object") await (await this.#jobs?.catch(neverOpened))?.close();

@@ -1,7 +1,5 @@
 /** What a server gives its clients: an engine for each tenant and model, and the way to the provider itself. */
-import { join } from "node:path";
 import { ConfigError } from "../core/errors.ts";
-import { sha256 } from "../core/json.ts";
 import type { Model } from "../core/model.ts";
 import { Engine, type EngineModels, type EngineParts, type RunLimits } from "../engine/index.ts";
 import { builtInReader } from "../models/reader.ts";
@@ -10,6 +8,7 @@ import { storeHome } from "../stores/index.ts";
 import { readConfig } from "./config.ts";
 import { serverOf, type Endpoint } from "./endpoints.ts";
 import { buildModel, findModels } from "./find-model.ts";
+import { tenantHome } from "./keys.ts";
 import { limitsOf, type LaunchFlags, type Surroundings } from "./launch.ts";
 import { ModelSearch, type Choice, type Surroundings as ModelSurroundings } from "./model-search.ts";
 import { BuiltInParts } from "./open-engine.ts";
@@ -77,7 +76,7 @@ export function serviceOf({ homeFolder, models, limits, parts }: ServiceParts): 
   const tenants = new Map<string, EngineParts>();
   const engines = new Map<string, Promise<Engine>>();
   const partsOf = (tenant: string | undefined): EngineParts => {
-    const home = tenant === undefined ? homeFolder : join(homeFolder, "tenants", folderOf(tenant));
+    const home = tenant === undefined ? homeFolder : tenantHome(homeFolder, tenant);
     const known = tenants.get(home) ?? parts(home);
     tenants.set(home, known);
     return known;
@@ -117,11 +116,6 @@ export function serviceOf({ homeFolder, models, limits, parts }: ServiceParts): 
       await Promise.allSettled([...tenants.values()].map((each) => each.close()));
     },
   };
-}
-
-/** A tenant's name may be anything; its folder tells nothing of it. */
-function folderOf(tenant: string): string {
-  return sha256(`tenant ${tenant}`).slice(0, 24);
 }
 
 /** Parts whose end is another's business. */
