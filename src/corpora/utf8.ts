@@ -3,6 +3,7 @@
  * byte, so that bytes and text convert both ways. Pure: it knows bytes and strings, no files.
  */
 import { isAscii, isUtf8 } from "node:buffer";
+import { countBytes } from "./count-bytes.ts";
 
 export function decodeText(bytes: Uint8Array): string {
   const buffer = asBuffer(bytes);
@@ -42,21 +43,12 @@ const escapedRuns = /[\udc80-\udcff]+/gu;
 /** Length in code points of the text that the bytes decode to. They must begin and end between characters. */
 export function countCharacters(bytes: Uint8Array): number {
   if (isAscii(bytes)) return bytes.length;
-  if (isUtf8(bytes)) {
-    // Most text is ASCII in long stretches, which are skipped by the native check.
-    let continuations = 0;
-    for (let i = 0; i < bytes.length; i += stretchBytes) {
-      const stretch = bytes.subarray(i, i + stretchBytes);
-      if (!isAscii(stretch)) continuations += countContinuations(stretch);
-    }
-    return bytes.length - continuations;
-  }
+  // Each character has one byte that is no continuation.
+  if (isUtf8(bytes)) return bytes.length - countBytes(bytes, 0x80, 0x40);
   let count = 0;
   for (let i = 0; i < bytes.length; count++) i += sequenceLength(bytes, i) || 1;
   return count;
 }
-
-const stretchBytes = 4_096;
 
 /** Bytes that the first `characters` code points take, or all of them where there are fewer. */
 export function bytesOfCharacters(bytes: Uint8Array, characters: number): number {
@@ -79,63 +71,7 @@ export function characterStart(bytes: Uint8Array, position: number): number {
 }
 
 export function countNewlines(bytes: Uint8Array): number {
-  const { head, words, tail } = inWords(bytes);
-  let count = 0;
-  for (let i = 0; i < words.length;) {
-    let marks = 0;
-    for (const end = Math.min(words.length, i + mostMarks); i < end; i++) {
-      // Newlines become zero bytes; a zero byte is one whose low seven bits carry nothing into the top one.
-      const zeroed = (words[i] ?? 0) ^ 0x0a0a0a0a;
-      marks = (marks + ((~(((zeroed & 0x7f7f7f7f) + 0x7f7f7f7f) | zeroed) >>> 7) & 0x01010101)) | 0;
-    }
-    count += sumOfBytes(marks);
-  }
-  for (const byte of head) if (byte === 0x0a) count++;
-  for (const byte of tail) if (byte === 0x0a) count++;
-  return count;
-}
-
-function countContinuations(bytes: Uint8Array): number {
-  const { head, words, tail } = inWords(bytes);
-  let count = 0;
-  let i = 0;
-  // Four words a step: a third faster than one.
-  for (const last = words.length - 3; i < last;) {
-    let marks = 0;
-    for (const end = Math.min(last, i + mostMarks - 3); i < end; i += 4) {
-      marks += continuationMarks(words[i] ?? 0) + continuationMarks(words[i + 1] ?? 0);
-      marks += continuationMarks(words[i + 2] ?? 0) + continuationMarks(words[i + 3] ?? 0);
-      marks |= 0;
-    }
-    count += sumOfBytes(marks);
-  }
-  for (; i < words.length; i++) count += sumOfBytes(continuationMarks(words[i] ?? 0));
-  for (const byte of head) if (isContinuation(byte)) count++;
-  for (const byte of tail) if (isContinuation(byte)) count++;
-  return count;
-}
-
-/** 10xxxxxx: the top bit is set, the next is not. */
-function continuationMarks(word: number): number {
-  return (word >>> 7) & ~(word >>> 6) & 0x01010101;
-}
-
-/** Each byte of a word marks itself with a one; so many words can be added up before a byte overflows. */
-const mostMarks = 255;
-
-/** Four bytes a step is five times as fast as byte by byte. Two loops: with a function to call, a shared one is slow. */
-function inWords(bytes: Uint8Array): { head: Uint8Array; words: Int32Array; tail: Uint8Array } {
-  const headBytes = Math.min(bytes.length, (4 - (bytes.byteOffset % 4)) % 4);
-  const words = Math.floor((bytes.length - headBytes) / 4);
-  return {
-    head: bytes.subarray(0, headBytes),
-    words: new Int32Array(bytes.buffer, words === 0 ? 0 : bytes.byteOffset + headBytes, words),
-    tail: bytes.subarray(headBytes + words * 4),
-  };
-}
-
-function sumOfBytes(word: number): number {
-  return (word & 255) + ((word >>> 8) & 255) + ((word >>> 16) & 255) + (word >>> 24);
+  return countBytes(bytes, 0x0a, 1);
 }
 
 /** Length of the well-formed sequence that begins at `i` (Unicode, table 3-7), or 0. */
