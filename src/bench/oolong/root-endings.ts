@@ -19,7 +19,7 @@ function ofLabels(question: string): string | undefined {
   if (/of the labels is the least common\?/.test(question))
     return `FINAL("Label: " + min(${names}, key=lambda l: count[l]))`;
   const [, counted] = /classified as label '([^']+)'/.exec(question) ?? [];
-  if (counted !== undefined) return `FINAL(f"Answer: {count[${JSON.stringify(counted)}]}")`;
+  if (counted !== undefined) return `FINAL("Answer: " + str(count[${JSON.stringify(counted)}]))`;
   const [, a, b] = /is label '([^']+)' more common, .* as label '([^']+)'/.exec(question) ?? [];
   if (a === undefined || b === undefined) return undefined;
   return `a, b = count[${JSON.stringify(a)}], count[${JSON.stringify(b)}]
