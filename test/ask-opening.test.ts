@@ -53,6 +53,16 @@ test("a sandbox that can't be opened ends the call that the root LM is in", { ti
   assert.equal(stage.provider.requests.length, 1);
 });
 
+test("a run whose sandbox fails at once is kept as failed, and has asked nobody", async () => {
+  const broken = Promise.reject(new SandboxError("unavailable", "There is no interpreter on this machine."));
+  broken.catch(() => {});
+  await using stage = await openStage({ root: () => faults.hang() }, { sandbox: behind(broken) });
+  const run = stage.engine.ask({ query: "In capitals?", context: "ab" });
+  await assert.rejects(run.result(), /no interpreter/);
+  assert.equal((await stage.engine.runs.get(run.id)).end?.status, "failed");
+  assert.equal(stage.provider.requests.length, 0);
+});
+
 test("when the engine is closed, nothing of a run's context is left behind", async () => {
   await using stage = await openStage({ root: () => code`FINAL(len(context))` });
   const asking = [1, 2, 3].map((n) =>

@@ -16,6 +16,7 @@ export class RecordedRun {
   #seq: number;
   #early: TraceEvent[] = [];
   #recorder: Recorder | undefined;
+  #entering: Promise<void> | undefined;
 
   private constructor(
     runId: RunId,
@@ -54,8 +55,12 @@ export class RecordedRun {
     else this.#early.push(event);
   };
 
-  /** From here on the run is in the store. */
-  async enter(run: Omit<NewRun, "id">): Promise<void> {
+  /** Once it resolves, the run is in the store. */
+  enter(run: Omit<NewRun, "id">): Promise<void> {
+    return (this.#entering = this.#enter(run));
+  }
+
+  async #enter(run: Omit<NewRun, "id">): Promise<void> {
     const { runId } = this.identity;
     if (!this.resumed) await this.store.runs.create({ id: runId, ...run });
     this.#recorder = new Recorder(this.store.runs, runId, (message) =>
@@ -68,6 +73,8 @@ export class RecordedRun {
   }
 
   async end(end: Omit<RunEnd, "at">): Promise<void> {
+    // A run that failed early may still be on its way into the store; one that never came there has no end.
+    await this.#entering?.catch(() => {});
     if (!this.#recorder) return;
     // The store carries out what it is told in that order, so nothing is waited for in between.
     const flushed = this.#recorder.flush();

@@ -93,7 +93,13 @@ async function solve(problem: Problem): Promise<AskOutcome> {
     return await stopped(problem, session);
   } finally {
     closing.abort();
+    // Its process ends behind the answer; whoever closes the sandbox waits for it.
+    void opened.then((open) => open.close()).catch(ignoreUnopened);
   }
+}
+
+function ignoreUnopened(): void {
+  // It never opened or its process is gone; `solve` has thrown why.
 }
 
 /** @param refusal the limit by which sub-calls or children were refused; who asked must hear what the answer may lack */
