@@ -62,7 +62,7 @@ export async function callModel(
   try {
     const reply = await callWithRetries(call, sent);
     // Its place is free. Whoever took it shall send first, before this call is accounted for and asks for the next.
-    if (scope.tree.limiter.inFlight > 0) await nextTurn();
+    if (scope.tree.limiter.inFlight > 0) await afterSends();
     const costUsd = reply.costUsd ?? costOf(reply.usage, model.price);
     reservation.settle({ type: "answered", usage: reply.usage, costUsd, source: "provider" });
     if (!reply.usageEstimated) scope.tree.calibration.learn(model.id, estimate.raw, reply.usage.inputTokens);
@@ -87,7 +87,7 @@ export async function callModel(
 let turn: Promise<void> | undefined;
 
 /** Resolves once what is ready now was done, sends included, which wait for the end of a turn of the event loop; for all at once. */
-function nextTurn(): Promise<void> {
+function afterSends(): Promise<void> {
   turn ??= new Promise((resolve) => {
     setImmediate(() =>
       setImmediate(() => {

@@ -9,9 +9,14 @@ export function newWorkerName(): string {
 /** True only for a process of this machine that is no more; of others nobody here can say. */
 export function isWorkerGone(name: string): boolean {
   const [, host, pid] = /^(.*):(\d+):\w+$/.exec(name) ?? [];
-  if (host !== hostname() || pid === undefined) return false;
+  return host !== undefined && isProcessGone(host, Number(pid));
+}
+
+/** The same of a process by its machine's name and its number. */
+export function isProcessGone(host: string, pid: number): boolean {
+  if (host !== hostname()) return false;
   try {
-    process.kill(Number(pid), 0);
+    process.kill(pid, 0);
     return false;
   } catch (error) {
     // Another user's process may not be signalled, but it is there.

@@ -2,6 +2,7 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { isProcessGone } from "../core/worker-name.ts";
 
 /** Says whose a directory is, so that others can tell when nobody will remove it any more. */
 export const ownPrefix: string = `unabridged-${process.pid}@${hostname()}`;
@@ -13,7 +14,7 @@ export const ownPrefix: string = `unabridged-${process.pid}@${hostname()}`;
 export async function sweepSpools(parent: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
     const [, pid, host] = /^unabridged-(\d+)@(.+)-\w{6}$/.exec(name) ?? [];
-    if (host !== hostname() || isAlive(Number(pid))) continue;
+    if (host === undefined || !isProcessGone(host, Number(pid))) continue;
     const directory = join(parent, name);
     const usedAt = await stat(directory).then(
       ({ mtimeMs }) => mtimeMs,
@@ -26,13 +27,3 @@ export async function sweepSpools(parent: string): Promise<void> {
 }
 
 const leftForMs = 60 * 60 * 1000;
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process is one, too.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
-}
