@@ -53,6 +53,7 @@ export class FileCorpus implements Corpus {
     this.#spool = spool;
     this.#planner = new ScanPlanner(spool);
     this.#search = new PassageSearch(content.parts, this.#planner);
+    for (const { text } of this.parts) text.indexAhead();
   }
 
   describe(): CorpusDescription {
@@ -107,6 +108,7 @@ export class FileCorpus implements Corpus {
   }
 
   async close(): Promise<void> {
+    for (const { text } of this.parts) text.stopAhead();
     await this.#search.close();
     await this.#spool.close();
   }

@@ -74,8 +74,6 @@ interface Located {
   /** Bytes of the document. */
   readonly start: number;
   readonly end: number;
-  /** Line of the document, or of the stretch of it that a child was handed. */
-  readonly line: number;
 }
 
 /**
@@ -105,7 +103,7 @@ async function findAll(plan: ScanPlan, scan: Scan): Promise<Located[] | undefine
  */
 async function whileIndexing<T>(plan: ScanPlan, search: Promise<T>): Promise<T> {
   let ended = false;
-  const largeTexts = plan.texts.filter(({ bytes }) => bytes > 16 * 1024 * 1024);
+  const largeTexts = plan.texts.filter(({ isLarge }) => isLarge);
   const indexLargeTexts = async (): Promise<void> => {
     for (const text of largeTexts) await text.indexUntil(() => ended);
   };
@@ -177,7 +175,7 @@ function locate(hit: Hit, plan: ScanPlan): Located | undefined {
   const piece = plan.pieceAt(hit.file, hit.start);
   if (!piece || hit.end > piece.offset + piece.part.to - piece.part.from) return undefined;
   const shift = piece.part.from - piece.offset;
-  return { piece, start: hit.start + shift, end: hit.end + shift, line: hit.line - piece.linesBefore };
+  return { piece, start: hit.start + shift, end: hit.end + shift };
 }
 
 function countByPiece(all: readonly Located[]): Map<Piece, number> {
@@ -208,20 +206,20 @@ async function pageOf(
   };
 }
 
-async function matchOf({ piece, start, end, line }: Located): Promise<Match> {
-  const { text, document, from } = piece.part;
-  const [lineText, matched, first, last] = [
+async function matchOf({ piece, start, end }: Located): Promise<Match> {
+  const { text, document } = piece.part;
+  const [lineText, matched, first, last, line] = [
     await lineAround(piece.part, start, end),
     decodeText(await text.readBytes(start, Math.min(end, start + longestMatchBytes))),
     await text.characterAt(start),
     await text.characterAt(end),
+    await text.lineAt(start),
   ];
-  const lineOfPart = from === 0 ? 1 : await text.lineAt(from);
   return {
     documentId: document.id,
     start: first,
     end: last,
-    line: line + lineOfPart - 1,
+    line,
     text: matched,
     lineText,
   };

@@ -48,9 +48,9 @@ export class LoadedFiles {
       return found;
     }
     const isOnly = found.documents.length === 1;
-    const documents = found.documents.map(({ from, bytes, linesBefore, hash, ...labels }) => ({
+    const documents = found.documents.map(({ from, bytes, hash, ...labels }) => ({
       ...labels,
-      text: { file: output, from, bytes, linesBefore, hash, wholeFile: isOnly && from === 0 },
+      text: { file: output, from, bytes, hash, wholeFile: isOnly && from === 0 },
     }));
     return { ...found, file: output, documents };
   }

@@ -12,8 +12,6 @@ export interface Piece {
   readonly file: string;
   /** Where its first byte is in the file. */
   readonly offset: number;
-  /** Lines of the file before it. */
-  readonly linesBefore: number;
   /** True where the file holds nothing else. */
   readonly alone: boolean;
 }
@@ -70,7 +68,7 @@ export class ScanPlanner {
       if (part.to === part.from) continue;
       const needsCopy = !isWholeDocument(part) || (crossesLines && !part.text.wholeFile);
       const piece: Piece = needsCopy
-        ? { part, order, file: await this.#copyOf(part, signal), offset: 0, linesBefore: 0, alone: true }
+        ? { part, order, file: await this.#copyOf(part, signal), offset: 0, alone: true }
         : { part, order, ...placeOf(part) };
       const others = pieces.get(piece.file);
       if (others) others.push(piece);
@@ -92,7 +90,7 @@ export class ScanPlanner {
 }
 
 function placeOf({ text }: Part): Omit<Piece, "part" | "order"> {
-  return { file: text.file, offset: text.from, linesBefore: text.linesBefore, alone: text.wholeFile };
+  return { file: text.file, offset: text.from, alone: text.wholeFile };
 }
 
 async function* bytesOf(part: Part): AsyncGenerator<Uint8Array> {

@@ -16,8 +16,6 @@ export interface Hit {
   readonly file: string;
   readonly start: number;
   readonly end: number;
-  /** Line of the file, from 1. */
-  readonly line: number;
 }
 
 /** Reports hits in the order of the files if `inOrder`, else as ripgrep's threads find them. False stops. */
@@ -33,9 +31,7 @@ export async function scanFiles(
     ...(options.linesPerFile === undefined || panicsOnMostLines(scan.pattern)
       ? []
       : ["--max-count", String(options.linesPerFile)]),
-    ...(scan.pattern.crossesLines
-      ? ["--json"]
-      : ["--only-matching", "--byte-offset", "--line-number", ...named]),
+    ...(scan.pattern.crossesLines ? ["--json"] : ["--only-matching", "--byte-offset", ...named]),
   ];
   const readRecord = scan.pattern.crossesLines ? hitsOfJson : hitOfLine;
   for (const batch of batchesOf(files)) {
@@ -79,6 +75,8 @@ function searchArguments({ pattern, ignoreCase }: Scan): string[] {
     "--text",
     "--encoding=none",
     "--color=never",
+    // A file's lines take as long to count as to search. They are counted once, with its characters.
+    "--no-line-number",
     "--regex-size-limit=100M",
     "--dfa-size-limit=500M",
     ...(pattern.engine === "pcre2" ? ["--pcre2"] : []),
@@ -132,17 +130,15 @@ function errorOf(stderr: string, scan: Scan): ConfigError {
   );
 }
 
-/** "path NUL line:offset:match" */
+/** "path NUL offset:match" */
 function* hitOfLine(record: Buffer, pattern: RipgrepPattern): Generator<Hit> {
   const pathEnd = record.indexOf(0);
-  const lineEnd = record.indexOf(colon, pathEnd);
-  const offsetEnd = record.indexOf(colon, lineEnd + 1);
-  const start = Number(record.toString("latin1", lineEnd + 1, offsetEnd));
+  const offsetEnd = record.indexOf(colon, pathEnd);
+  const start = Number(record.toString("latin1", pathEnd + 1, offsetEnd));
   yield {
     file: record.toString("utf8", 0, pathEnd),
     start,
     end: start + record.length - offsetEnd - 1 - (endsInDroppedReturn(record.at(-1), pattern) ? 1 : 0),
-    line: Number(record.toString("latin1", pathEnd + 1, lineEnd)),
   };
 }
 
@@ -153,7 +149,6 @@ interface JsonMatch {
   readonly data: {
     readonly path: { readonly text: string };
     readonly lines: { readonly text: string } | { readonly bytes: string };
-    readonly line_number: number;
     readonly absolute_offset: number;
     readonly submatches: readonly { readonly start: number; readonly end: number }[];
   };
@@ -163,15 +158,10 @@ function* hitsOfJson(record: Buffer, pattern: RipgrepPattern): Generator<Hit> {
   if (!record.subarray(0, matchPrefix.length).equals(matchPrefix)) return;
   const { data } = JSON.parse(record.toString("utf8")) as JsonMatch;
   const lines = "text" in data.lines ? Buffer.from(data.lines.text) : Buffer.from(data.lines.bytes, "base64");
-  let line = data.line_number;
-  let counted = 0;
   for (const { start, end } of data.submatches) {
-    for (let at = lines.indexOf(newline, counted); at >= 0 && at < start; at = lines.indexOf(newline, at + 1))
-      line++;
-    counted = start;
     const dropped = end > start && endsInDroppedReturn(lines[end - 1], pattern) ? 1 : 0;
     const base = data.absolute_offset;
-    yield { file: data.path.text, start: base + start, end: base + end - dropped, line };
+    yield { file: data.path.text, start: base + start, end: base + end - dropped };
   }
 }
 

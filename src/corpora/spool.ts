@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { ConfigError, messageOf } from "../core/errors.ts";
 import { ownPrefix } from "./spool-owner.ts";
 import type { TextRange } from "./text-source.ts";
-import { countNewlines, encodeText } from "./utf8.ts";
+import { encodeText } from "./utf8.ts";
 
 export type TextInput = string | Uint8Array | AsyncIterable<string | Uint8Array>;
 
@@ -79,7 +79,6 @@ export class Spool {
 
 export interface SpooledText extends TextRange {
   readonly from: number;
-  readonly linesBefore: number;
   /** SHA-256 of the bytes. */
   readonly hash: string;
 }
@@ -92,7 +91,6 @@ export function openPackFile(file: string): Promise<FileHandle> {
 /** How far a pack was written. */
 export interface PackMark {
   readonly bytes: number;
-  readonly lines: number;
   readonly lastByte: number;
 }
 
@@ -103,7 +101,6 @@ export class Pack {
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #bytes = 0;
-  #lines = 0;
   #lastByte = newline;
 
   constructor(file: string, handle: FileHandle) {
@@ -115,7 +112,6 @@ export class Pack {
     // A line that began in one text must not go on in the next, or `^` and `$` would fail between them.
     if (this.#lastByte !== newline) await this.#append(Buffer.of(newline));
     const from = this.#bytes;
-    const linesBefore = this.#lines;
     const hash = createHash("sha256");
     for await (const bytes of piecesOf(input, signal)) {
       signal.throwIfAborted();
@@ -127,21 +123,19 @@ export class Pack {
       from,
       bytes: this.#bytes - from,
       wholeFile: false,
-      linesBefore,
       hash: hash.digest("hex"),
     };
   }
 
   mark(): PackMark {
-    return { bytes: this.#bytes, lines: this.#lines, lastByte: this.#lastByte };
+    return { bytes: this.#bytes, lastByte: this.#lastByte };
   }
 
   /** Drops what was added since. */
-  async rewind({ bytes, lines, lastByte }: PackMark): Promise<void> {
+  async rewind({ bytes, lastByte }: PackMark): Promise<void> {
     await this.#flush();
     await this.#handle.truncate(bytes);
     this.#bytes = bytes;
-    this.#lines = lines;
     this.#lastByte = lastByte;
   }
 
@@ -158,7 +152,6 @@ export class Pack {
     this.#pending.push(bytes);
     this.#pendingBytes += bytes.length;
     this.#bytes += bytes.length;
-    this.#lines += countNewlines(bytes);
     this.#lastByte = bytes.at(-1) ?? newline;
     if (this.#pendingBytes >= bufferedBytes) await this.#flush();
   }

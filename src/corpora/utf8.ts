@@ -42,9 +42,23 @@ const escapedRuns = /[\udc80-\udcff]+/gu;
 
 /** Length in code points of the text that the bytes decode to. They must begin and end between characters. */
 export function countCharacters(bytes: Uint8Array): number {
-  if (isAscii(bytes)) return bytes.length;
-  // Each character has one byte that is no continuation.
-  if (isUtf8(bytes)) return bytes.length - countBytes(bytes, 0x80, 0x40);
+  return measureText(bytes).characters;
+}
+
+/** The same, and its newlines. */
+export function measureText(bytes: Uint8Array): { readonly characters: number; readonly newlines: number } {
+  const { continuations, newlines } = countBytes(bytes);
+  return { characters: charactersOf(bytes, continuations), newlines };
+}
+
+/** Each character has one byte that is no continuation; in what is no UTF-8, each byte that belongs to none is one, too. */
+function charactersOf(bytes: Uint8Array, continuations: number): number {
+  if (continuations === 0 || isUtf8(bytes)) return bytes.length - continuations;
+  // One bad byte slows down only what is around it.
+  if (bytes.length > 256) {
+    const middle = characterStart(bytes, bytes.length >> 1);
+    return countCharacters(bytes.subarray(0, middle)) + countCharacters(bytes.subarray(middle));
+  }
   let count = 0;
   for (let i = 0; i < bytes.length; count++) i += sequenceLength(bytes, i) || 1;
   return count;
@@ -71,7 +85,7 @@ export function characterStart(bytes: Uint8Array, position: number): number {
 }
 
 export function countNewlines(bytes: Uint8Array): number {
-  return countBytes(bytes, 0x0a, 1);
+  return countBytes(bytes).newlines;
 }
 
 /** Length of the well-formed sequence that begins at `i` (Unicode, table 3-7), or 0. */

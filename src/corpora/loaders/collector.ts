@@ -5,7 +5,7 @@ import type { LoadedFrom } from "../places.ts";
 import type { Pack, PackMark, SpooledText, TextInput } from "../spool.ts";
 import type { ExtractionLimits, Unpacked } from "./limits.ts";
 
-export interface ExtractedDocument extends Pick<SpooledText, "from" | "bytes" | "linesBefore" | "hash"> {
+export interface ExtractedDocument extends Pick<SpooledText, "from" | "bytes" | "hash"> {
   readonly path: string;
   readonly title?: string;
   readonly metadata?: JsonObject;
@@ -46,8 +46,8 @@ export class Collector {
   }
 
   async add(text: TextInput, labels: Labels): Promise<void> {
-    const { from, bytes, linesBefore, hash } = await this.#pack.add(text, never);
-    this.documents.push({ ...labels, from, bytes, linesBefore, hash });
+    const { from, bytes, hash } = await this.#pack.add(text, never);
+    this.documents.push({ ...labels, from, bytes, hash });
     this.onProgress();
   }
 
