@@ -66,11 +66,16 @@ export interface GrepOptions {
   readonly offset?: number;
   /** Only count. @default false */
   readonly countOnly?: boolean;
+  /**
+   * Stop at so many matches, at most 20,000: where `total` is as much, there may be more, and those of the page are not the first of
+   * all where there are several documents. @default count all
+   */
+  readonly countTo?: number;
 }
 
 export interface GrepPage {
   readonly matches: readonly Match[];
-  /** All matches in the corpus, however many are on this page. */
+  /** All matches in the corpus, however many are on this page; or `countTo`. */
   readonly total: number;
   /** Documents with at least one match. */
   readonly documents: number;

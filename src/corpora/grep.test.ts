@@ -141,6 +141,16 @@ test("a pattern with more matches than are held is counted exactly and paged all
   }
 });
 
+test("a search that counts no further than it was told stops there, and gives a page of what it found", async (t) => {
+  const directory = directoryWith(t, { "a.txt": "hit\n".repeat(1_000), "b.txt": "hit\n".repeat(20) });
+  const corpus = await openCorpus({ paths: [directory] }, { signal: never });
+  const page = await corpus.grep("hit", { signal: never, countTo: 300, limit: 2 });
+  assert.deepEqual([page.total, page.matches.length, page.next], [300, 2, 2]);
+  const all = await corpus.grep("hit", { signal: never, countTo: 2_000, limit: 2 });
+  assert.deepEqual([all.total, all.documents], [1_020, 2]);
+  await corpus.close();
+});
+
 test("countOnly gives numbers and no matches, of the chosen documents only", async () => {
   const texts = ["a a", "b", "a"];
   const all = await grepIn(texts, "a", { countOnly: true });

@@ -37,8 +37,9 @@ async function grepWith(
   const offset = options.offset ?? 0;
   const limit = options.countOnly ? 0 : (options.limit ?? 100);
   if (!options.countOnly) {
-    const all = await findAll(plan, scan);
-    if (all) return pageOf(all.slice(offset, offset + limit), countByPiece(all), offset);
+    const { found, isAll } = await findMany(plan, scan, options.countTo);
+    if (isAll || options.countTo !== undefined)
+      return pageOf(found.slice(offset, offset + limit), countByPiece(found), offset);
   }
   const counts = await countAll(plan, scan);
   const located = await findPage(plan, scan, counts, { offset, limit });
@@ -77,11 +78,15 @@ interface Located {
 }
 
 /**
- * All matches in one pass, or nothing where they are too many to be held: then they are counted, and only those of
- * the page are looked up.
+ * Matches in one pass, until there are too many to be held: where these are not all, they are counted, and only those of the page
+ * are looked up.
  */
-async function findAll(plan: ScanPlan, scan: Scan): Promise<Located[] | undefined> {
-  const most = scan.pattern.crossesLines ? 5_000 : 20_000;
+async function findMany(
+  plan: ScanPlan,
+  scan: Scan,
+  countTo = Infinity,
+): Promise<{ readonly found: Located[]; readonly isAll: boolean }> {
+  const most = Math.min(countTo, scan.pattern.crossesLines ? 5_000 : 20_000);
   const found: Located[] = [];
   let seen = 0;
   const keepHit = (hit: Hit): boolean => {
@@ -93,8 +98,7 @@ async function findAll(plan: ScanPlan, scan: Scan): Promise<Located[] | undefine
     plan,
     scanFiles(plan.files, scan, keepHit, { inOrder: false, linesPerFile: most }),
   );
-  if (ended === "stopped") return undefined;
-  return found.sort(inOrder);
+  return { found: found.sort(inOrder), isAll: ended !== "stopped" };
 }
 
 /**

@@ -102,6 +102,18 @@ test("a corpus too large for an index is ranked among what holds the rarer words
   assert.equal(spans.filter(({ text }) => /zebra/.test(text)).length, Math.min(3, spans.length));
 });
 
+test("where all words are common, a large corpus is ranked among the lines with two of them", async () => {
+  const harbour = "the harbour lay there and nothing was said of it\n".repeat(20_000);
+  const lantern = "a lantern swung without anybody who looked at all\n".repeat(10_000);
+  async function* stream(): AsyncGenerator<string> {
+    for (let i = 0; i < 45; i++) yield harbour + lantern;
+    yield "A lantern burned in the harbour.\n";
+    yield harbour;
+  }
+  const [best] = await searchIn(stream(), "lantern harbour");
+  assert.match(best?.text ?? "", /A lantern burned in the harbour/);
+});
+
 test("an aborted search ends, and the next one still finds", async () => {
   const corpus = await openCorpus(filler("ships", 2_000), { signal: never });
   const abort = new AbortController();

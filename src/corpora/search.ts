@@ -1,6 +1,6 @@
 /** The passages of a corpus that match a query best: indexed where it is small, else ranked among what ripgrep finds. */
 import type { RankedSpan, SearchOptions } from "../core/corpus.ts";
-import { findSome, grepParts } from "./grep.ts";
+import { findSome } from "./grep.ts";
 import type { Part } from "./part.ts";
 import { buildIndex } from "./passage-client.ts";
 import type { RemoteIndex } from "./passage-client.ts";
@@ -65,9 +65,7 @@ export class PassageSearch {
     limit: number,
     signal: AbortSignal,
   ): Promise<Found[]> {
-    const pattern = await this.#rarestPattern(chosen, query, signal);
-    if (pattern === undefined) return [];
-    const hits = await findSome(chosen, pattern, { most: mostCandidates, signal }, this.#planner);
+    const hits = await this.#candidates(chosen, query, signal);
     const windows = joined(hits.map(windowOf));
     if (windows.length === 0) return [];
     const index = await buildIndex(windows.map(({ part, from, to }) => regionOf(part, from, to)));
@@ -82,28 +80,44 @@ export class PassageSearch {
     }
   }
 
-  /** The words that together have the fewest matches; where even these are too common, two of them in one line. */
-  async #rarestPattern(
+  /**
+   * Where the words with the fewest matches are; where even these are too common, where two of them are in one line. Each word is
+   * looked for by itself: ripgrep is several times slower where it looks for a short one and others at once.
+   */
+  async #candidates(
     chosen: readonly Part[],
     { words, phrases }: SearchQuery,
     signal: AbortSignal,
-  ): Promise<string | undefined> {
-    if (phrases.length > 0) return phrases.map(phrasePattern).join("|");
-    const patterns = words.slice(0, mostWordsCounted).map(stemPattern);
-    const counted: { pattern: string; total: number }[] = [];
-    for (const pattern of patterns) {
-      const options = { signal, ignoreCase: true, countOnly: true };
-      const { total } = await grepParts(chosen, pattern, options, this.#planner);
-      if (total > 0) counted.push({ pattern, total });
-    }
-    const [rarest, second, ...others] = counted.sort((a, b) => a.total - b.total);
-    if (!rarest) return undefined;
-    if (rarest.total > mostCandidates && second) {
-      return `${rarest.pattern}.*${second.pattern}|${second.pattern}.*${rarest.pattern}`;
-    }
-    let sum = rarest.total;
-    const rare = (second ? [second, ...others] : []).filter(({ total }) => (sum += total) <= mostCandidates);
-    return [rarest, ...rare].map(({ pattern }) => pattern).join("|");
+  ): Promise<readonly Hit[]> {
+    const patterns =
+      phrases.length > 0 ? phrases.map(phrasePattern) : words.slice(0, mostWordsCounted).map(stemPattern);
+    const find = async (pattern: string): Promise<Candidates> => {
+      const hits = await findSome(chosen, pattern, { most: mostCandidates, signal }, this.#planner);
+      return { pattern, hits };
+    };
+    const found = (await Promise.all(patterns.map(find))).filter(({ hits }) => hits.length > 0);
+    if (phrases.length > 0) return inOrder(found, chosen);
+    const rare = found
+      .filter(({ hits }) => hits.length < mostCandidates)
+      .sort((a, b) => a.hits.length - b.hits.length);
+    if (rare.length === 0 && found.length > 1) return this.#togetherInLines(chosen, found, signal);
+    let sum = 0;
+    const fewest = rare.filter(({ hits }) => (sum += hits.length) <= mostCandidates);
+    return inOrder(rare.length === 0 ? found : fewest, chosen);
+  }
+
+  /** The lines with both of the two words that are the least common: to count them all would take seconds. */
+  async #togetherInLines(
+    chosen: readonly Part[],
+    common: readonly Candidates[],
+    signal: AbortSignal,
+  ): Promise<readonly Hit[]> {
+    const [one = "", other = ""] = common
+      .map(({ pattern, hits }) => ({ pattern, bytes: bytesSearched(hits) }))
+      .sort((a, b) => b.bytes - a.bytes)
+      .map(({ pattern }) => pattern);
+    const together = `${one}.*${other}|${other}.*${one}`;
+    return findSome(chosen, together, { most: mostCandidates, signal }, this.#planner);
   }
 
   /** Parts of words, names with signs in them: what an index of words does not hold. */
@@ -135,6 +149,12 @@ interface Window {
   /** Bytes of the document. */
   readonly from: number;
   readonly to: number;
+}
+
+interface Candidates {
+  readonly pattern: string;
+  /** As many as there are, or mostCandidates. */
+  readonly hits: readonly Hit[];
 }
 
 interface Found extends Window {
@@ -193,6 +213,19 @@ async function windowOnPage(hit: Hit): Promise<Window> {
     from: before < 0 ? from : from + before + pageBreak.length,
     to: after < 0 ? to : from + after,
   };
+}
+
+/** How far one had to read for as many hits. */
+function bytesSearched(hits: readonly Hit[]): number {
+  const lastInPart = new Map(hits.map(({ part, end }) => [part, end - part.from]));
+  return [...lastInPart.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** All hits by where they are. */
+function inOrder(found: readonly Candidates[], parts: readonly Part[]): readonly Hit[] {
+  const order = new Map(parts.map((part, i) => [part, i]));
+  const orderOf = ({ part }: Hit): number => order.get(part) ?? 0;
+  return found.flatMap(({ hits }) => hits).sort((a, b) => orderOf(a) - orderOf(b) || a.start - b.start);
 }
 
 /** Windows in their order, those that overlap as one. */

@@ -32,7 +32,15 @@ export async function scout(
 
 /** A common word that is everywhere leads nowhere; a name that is everywhere says what the text is about. */
 function isTelling({ term, total }: TermCount): boolean {
-  return total > 0 && (total <= 300 || /\p{Lu}|\p{N}/u.test(term));
+  return total > 0 && (total <= mostOfWord || isName(term));
+}
+
+const mostOfWord = 300;
+/** What occurs more often is not counted to its end: in a gigabyte that takes seconds. */
+const mostOfName = 20_000;
+
+function isName(term: string): boolean {
+  return /\p{Lu}|\p{N}/u.test(term);
 }
 
 interface TermCount {
@@ -44,7 +52,8 @@ interface TermCount {
 
 async function countTerm(corpus: Corpus, term: string, signal: AbortSignal): Promise<TermCount | undefined> {
   try {
-    const page = await corpus.grep(term, { literal: true, ignoreCase: true, limit: 3, signal });
+    const countTo = isName(term) ? mostOfName : mostOfWord + 1;
+    const page = await corpus.grep(term, { literal: true, ignoreCase: true, limit: 3, countTo, signal });
     return { term, total: page.total, documents: page.documents, first: page.matches.map(spanId) };
   } catch (error) {
     // A look-up is a courtesy: only the end of the run may stop it, a search that can't be made is left out.
@@ -63,12 +72,16 @@ async function rank(corpus: Corpus, query: string, signal: AbortSignal): Promise
 }
 
 function describeCount({ term, total, documents, first }: TermCount, allDocuments: number): string {
+  const isMore = total >= mostOfName;
   const spread =
     allDocuments > 1
-      ? ` in ${documents.toLocaleString("en-US")} of ${allDocuments.toLocaleString("en-US")} documents`
+      ? ` in ${isMore ? "at least " : ""}${documents.toLocaleString("en-US")} of ${allDocuments.toLocaleString("en-US")} documents`
       : "";
-  const places = total <= 3 ? `at ${first.join(", ")}` : `first at ${first[0] ?? ""}`;
-  return `"${term}": ${total.toLocaleString("en-US")} ${total === 1 ? "match" : "matches"}${spread}, ${places}`;
+  const matches = isMore
+    ? `${mostOfName.toLocaleString("en-US")} matches or more`
+    : `${total.toLocaleString("en-US")} ${total === 1 ? "match" : "matches"}`;
+  const places = total <= 3 ? `at ${first.join(", ")}` : `${isMore ? "one" : "first"} at ${first[0] ?? ""}`;
+  return `"${term}": ${matches}${spread}, ${places}`;
 }
 
 function describeRanked(corpus: Corpus, spans: readonly RankedSpan[]): string {
