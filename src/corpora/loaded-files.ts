@@ -37,7 +37,7 @@ export class LoadedFiles {
   /** Contract: rejects only with the signal's reason, or where nothing can be written. */
   async load(file: string, path: string, format: LoadedFormat): Promise<LoadedFile> {
     const { signal, extraction: limits, encoding } = this.#options;
-    const { directory, file: output } = await this.#spool.reserve();
+    const { directory, file: output } = this.#spool.reserve();
     // No process may be started that nobody ends.
     if (this.#isClosed) return { status: "failed", reason: "the reading of files was given up" };
     this.#extractor ??= new Extractor({ signal, limits });

@@ -116,7 +116,7 @@ export class Opening {
 
   /** Texts in memory go into one file together: a hundred thousand short ones are one search, not as many files. */
   async #addText(text: TextInput, labels: Labels): Promise<void> {
-    this.#pack ??= await this.#spool.openPack();
+    this.#pack ??= this.#spool.openPack();
     this.#addSpooled(await this.#pack.add(text, this.#options.signal), labels);
   }
 

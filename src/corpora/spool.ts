@@ -1,9 +1,10 @@
 /** A private directory for texts that came without a file. Made on first use, removed on close. */
 import { createHash } from "node:crypto";
-import { mkdtemp, open, rm } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
+import { appendFile, appendFileSync, closeSync, ftruncateSync, mkdtempSync, openSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { ConfigError, messageOf } from "../core/errors.ts";
 import { ownPrefix } from "./spool-owner.ts";
 import type { TextRange } from "./text-source.ts";
@@ -13,10 +14,13 @@ export type TextInput = string | Uint8Array | AsyncIterable<string | Uint8Array>
 
 const newline = 0x0a;
 const bufferedBytes = 1024 * 1024;
+/** Written while everybody waits: that takes less than to wake one of the system's threads for it. */
+const writtenAtOnce = 64 * 1024;
+const appendAside = promisify(appendFile);
 
 export class Spool {
   readonly #parent: string;
-  #directory: Promise<string> | undefined;
+  #directory: string | undefined;
   #files = 0;
 
   constructor(parent: string = tmpdir()) {
@@ -24,14 +28,18 @@ export class Spool {
   }
 
   /** A file for several texts. */
-  async openPack(): Promise<Pack> {
-    const { file, handle } = await this.#create();
-    return new Pack(file, handle);
+  openPack(): Pack {
+    const { file } = this.reserve();
+    try {
+      return new Pack(file);
+    } catch (error) {
+      throw this.#noFile(error);
+    }
   }
 
   /** A file for one text. */
   async write(input: TextInput, signal: AbortSignal): Promise<SpooledText> {
-    const pack = await this.openPack();
+    const pack = this.openPack();
     try {
       return { ...(await pack.add(input, signal)), wholeFile: true };
     } finally {
@@ -40,29 +48,20 @@ export class Spool {
   }
 
   /** A name for a file that someone else makes. */
-  async reserve(): Promise<{ readonly directory: string; readonly file: string }> {
-    const directory = await this.#ensureDirectory();
+  reserve(): { readonly directory: string; readonly file: string } {
+    const directory = this.#ensureDirectory();
     return { directory, file: join(directory, String(++this.#files)) };
   }
 
   async close(): Promise<void> {
     if (!this.#directory) return;
     // A process that was just ended may still have made a file.
-    await rm(await this.#directory, { recursive: true, force: true, maxRetries: 3 });
+    await rm(this.#directory, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  async #create(): Promise<{ file: string; handle: FileHandle }> {
-    const { file } = await this.reserve();
+  #ensureDirectory(): string {
     try {
-      return { file, handle: await openPackFile(file) };
-    } catch (error) {
-      throw this.#noFile(error);
-    }
-  }
-
-  async #ensureDirectory(): Promise<string> {
-    try {
-      return await (this.#directory ??= mkdtemp(join(this.#parent, `${ownPrefix}-`)));
+      return (this.#directory ??= mkdtempSync(join(this.#parent, `${ownPrefix}-`)));
     } catch (error) {
       throw this.#noFile(error);
     }
@@ -83,11 +82,6 @@ export interface SpooledText extends TextRange {
   readonly hash: string;
 }
 
-/** A new file that is only appended to, so that what comes after a rewind follows what is left. */
-export function openPackFile(file: string): Promise<FileHandle> {
-  return open(file, "ax", 0o600);
-}
-
 /** How far a pack was written. */
 export interface PackMark {
   readonly bytes: number;
@@ -97,15 +91,17 @@ export interface PackMark {
 /** Several texts one after the other in a file, each beginning on a line of its own. */
 export class Pack {
   readonly file: string;
-  readonly #handle: FileHandle;
+  readonly #descriptor: number;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #bytes = 0;
   #lastByte = newline;
 
-  constructor(file: string, handle: FileHandle) {
+  /** Makes the file; throws the system's error. */
+  constructor(file: string) {
     this.file = file;
-    this.#handle = handle;
+    // It is only appended to, so that what comes after a rewind follows what is left.
+    this.#descriptor = openSync(file, "ax", 0o600);
   }
 
   async add(input: TextInput, signal: AbortSignal): Promise<SpooledText> {
@@ -134,7 +130,7 @@ export class Pack {
   /** Drops what was added since. */
   async rewind({ bytes, lastByte }: PackMark): Promise<void> {
     await this.#flush();
-    await this.#handle.truncate(bytes);
+    ftruncateSync(this.#descriptor, bytes);
     this.#bytes = bytes;
     this.#lastByte = lastByte;
   }
@@ -143,7 +139,7 @@ export class Pack {
     try {
       await this.#flush();
     } finally {
-      await this.#handle.close();
+      closeSync(this.#descriptor);
     }
   }
 
@@ -160,13 +156,16 @@ export class Pack {
     const bytes = Buffer.concat(this.#pending);
     this.#pending = [];
     this.#pendingBytes = 0;
-    await this.#handle.appendFile(bytes).catch((error: unknown) => {
+    try {
+      if (bytes.length <= writtenAtOnce) appendFileSync(this.#descriptor, bytes);
+      else await appendAside(this.#descriptor, bytes);
+    } catch (error) {
       throw new ConfigError(
         "unreadable",
         `The context can't be kept in ${this.file} (${messageOf(error)}). Free some space there or name another directory.`,
         { cause: error },
       );
-    });
+    }
   }
 }
 

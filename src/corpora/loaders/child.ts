@@ -3,7 +3,7 @@
  * starts nothing, and is ended by its parent when it takes too long or too much.
  */
 import { statSync } from "node:fs";
-import { openPackFile, Pack } from "../spool.ts";
+import { Pack } from "../spool.ts";
 import { Collector } from "./collector.ts";
 import { extract } from "./extract.ts";
 import { Unpacked } from "./limits.ts";
@@ -39,7 +39,7 @@ async function extractTo({
   encoding,
 }: ExtractRequest): Promise<Collector> {
   const bytes = statSync(file).size;
-  const pack = new Pack(output, await openPackFile(output));
+  const pack = new Pack(output);
   try {
     const unpacked = new Unpacked(bytes, limits);
     const collector = new Collector({ pack, limits, unpacked, onProgress: progress() });
