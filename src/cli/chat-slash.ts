@@ -1,9 +1,10 @@
 /** The commands of a chat: what they are called, what they show. Each tells on standard output what was asked for. */
+import { grouped } from "../core/grouped.ts";
 import type { StoredMessage } from "../core/conversation.ts";
 import { ConfigError } from "../core/errors.ts";
 import { asMessageId } from "../core/ids.ts";
 import type { ChatSession } from "./chat-session.ts";
-import { count, dollars } from "./show-answer.ts";
+import { dollars } from "./show-answer.ts";
 import { showContext } from "./show-context.ts";
 import { counted, hitJson, messageJson, showHits, showMessage, showWholeMessage } from "./show-message.ts";
 import { writeText } from "./write-text.ts";
@@ -102,7 +103,7 @@ const slashCommands: Readonly<Record<string, SlashCommand>> = {
       const { status, tokensBefore, tokensAfter, reason } = result;
       const text =
         status === "swapped"
-          ? `${count(tokensBefore)} tokens became ${count(tokensAfter)}. Nothing is lost: /expand shows what is behind a label.\n`
+          ? `${grouped(tokensBefore)} tokens became ${grouped(tokensAfter)}. Nothing is lost: /expand shows what is behind a label.\n`
           : `Nothing was changed: ${reason}.\n`;
       await session.show(text, { command: "compact", ...result });
     },
@@ -121,8 +122,8 @@ const slashCommands: Readonly<Record<string, SlashCommand>> = {
     async run(session) {
       const { usage, costUsd } = session.budget;
       const cached =
-        usage.cachedInputTokens === 0 ? "" : ` (${count(usage.cachedInputTokens)} of them cached)`;
-      const text = `${counted(usage.calls, "model call")}, ${count(usage.inputTokens)} tokens in${cached}, ${count(usage.outputTokens)} out: ${dollars(costUsd)}\n`;
+        usage.cachedInputTokens === 0 ? "" : ` (${grouped(usage.cachedInputTokens)} of them cached)`;
+      const text = `${counted(usage.calls, "model call")}, ${grouped(usage.inputTokens)} tokens in${cached}, ${grouped(usage.outputTokens)} out: ${dollars(costUsd)}\n`;
       await session.show(text, { command: "cost", usage, costUsd });
     },
   },

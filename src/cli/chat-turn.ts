@@ -1,8 +1,9 @@
 /** One turn of a chat: the user's words go to the model, its answer comes on standard output as it is said. */
+import { grouped } from "../core/grouped.ts";
 import type { AppendedMessage } from "../core/conversation-store.ts";
 import type { TraceEvent } from "../core/trace.ts";
 import type { ChatResult, OpenConversation, SendInput, SendOptions } from "../engine/index.ts";
-import { count, dollars } from "./show-answer.ts";
+import { dollars } from "./show-answer.ts";
 import { writeText } from "./write-text.ts";
 
 export interface TurnView {
@@ -131,8 +132,8 @@ class ReplyView {
 function summaryOf({ status, context, usage, costUsd }: ChatResult): string {
   const parts = [
     status === "answered" ? undefined : status,
-    context && `${count(context.tokens)} tokens of context, ${context.reason}`,
-    `${count(usage.inputTokens)} in, ${count(usage.outputTokens)} out`,
+    context && `${grouped(context.tokens)} tokens of context, ${context.reason}`,
+    `${grouped(usage.inputTokens)} in, ${grouped(usage.outputTokens)} out`,
     dollars(costUsd),
   ];
   return `(${parts.filter((part) => part !== undefined).join(" · ")})`;

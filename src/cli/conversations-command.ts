@@ -1,4 +1,5 @@
 /** `unabridged conversations …`: what is kept, and the ways into and out of it. */
+import { grouped } from "../core/grouped.ts";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { basename, extname } from "node:path";
@@ -18,7 +19,7 @@ import { inputLines } from "../setup/input-lines.ts";
 import { launch } from "../setup/launch.ts";
 import { exitCodes } from "./failure.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { count } from "./show-answer.ts";
+
 import { counted, hitJson, messageJson, showHits, showMessage, when } from "./show-message.ts";
 import { writeText } from "./write-text.ts";
 
@@ -118,7 +119,7 @@ export async function importFile(file: string | undefined, flags: ImportFlags): 
       const what =
         added === undefined
           ? "whole"
-          : `${counted(added, "message")} added${known ? `, ${count(known)} known` : ""}`;
+          : `${counted(added, "message")} added${known ? `, ${grouped(known)} known` : ""}`;
       await print(
         `${id}: ${what}, ${branches === 1 ? "one branch" : `${branches} branches`} (${imported.format})`,
       );

@@ -1,4 +1,5 @@
 /** `unabridged jobs …`: what is stored of maps, what came of them, and how to go on. */
+import { grouped } from "../core/grouped.ts";
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, messageOf } from "../core/errors.ts";
@@ -8,7 +9,7 @@ import { launch } from "../setup/launch.ts";
 import { exitCodes } from "./failure.ts";
 import type { StoreFlags } from "./map-flags.ts";
 import { RowPrinter } from "./row-printer.ts";
-import { count, dollars } from "./show-answer.ts";
+import { dollars } from "./show-answer.ts";
 import { table } from "./table.ts";
 import { writeText } from "./write-text.ts";
 
@@ -65,7 +66,7 @@ export async function retryFailed(id: string, { store }: StoreFlags): Promise<nu
     if (pending === 0) await print(`No item of ${job.id} has failed.`);
     else
       await print(
-        `${count(pending)} failed ${pending === 1 ? "item is" : "items are"} to be done again. Do so with: unabridged jobs resume ${job.id}`,
+        `${grouped(pending)} failed ${pending === 1 ? "item is" : "items are"} to be done again. Do so with: unabridged jobs resume ${job.id}`,
       );
     return exitCodes.done;
   });
@@ -83,7 +84,7 @@ export async function exportJob(
     const left = pending + running;
     if (left === 0) return exitCodes.done;
     process.stderr.write(
-      `${count(left)} items of ${count(rows)} are not done yet: rows end before the first of them. Go on with: unabridged jobs resume ${job.id}\n`,
+      `${grouped(left)} items of ${grouped(rows)} are not done yet: rows end before the first of them. Go on with: unabridged jobs resume ${job.id}\n`,
     );
     return exitCodes.failed;
   });
@@ -125,7 +126,7 @@ function stateOf({ state, sealed }: StoredJob, { pending, running, failed, fault
 
 function lineOf(job: StoredJob, counts: JobCounts): string {
   const { task, source } = readJobRecipe(job.recipe);
-  const progress = `${count(counts.done + counts.failed)}/${count(counts.units)}`;
+  const progress = `${grouped(counts.done + counts.failed)}/${grouped(counts.units)}`;
   const when = new Date(job.at).toISOString().slice(0, 16).replace("T", " ");
   return `${job.id}  ${when}  ${stateOf(job, counts).padEnd(10)}  ${progress.padStart(11)}  ${oneLine(source, 40)}  ${oneLine(task.prompt, 60)}`;
 }
@@ -141,8 +142,11 @@ function describe(job: StoredJob, counts: JobCounts): string {
     ["input", source === "" ? "given by a program" : source],
     ["model", `${task.model}${task.mode === "agent" ? ", an agent for each item" : ""}`],
     ["prompt", oneLine(task.prompt, 200)],
-    ["items", `${count(rows)}, ${count(units)} different, ${count(faults)} unreadable`],
-    ["done", `${count(done)}, ${count(failed)} failed, ${count(running)} running, ${count(pending)} pending`],
+    ["items", `${grouped(rows)}, ${grouped(units)} different, ${grouped(faults)} unreadable`],
+    [
+      "done",
+      `${grouped(done)}, ${grouped(failed)} failed, ${grouped(running)} running, ${grouped(pending)} pending`,
+    ],
     ["cost", `${dollars(costKnown ? costUsd : null)}${ceiling}`],
     ...(job.output ? ([["results", job.output.path]] as const) : []),
   ];

@@ -1,6 +1,7 @@
 /** How a job is getting on, on standard error: one live line on a terminal, now and then a line elsewhere. */
+import { grouped } from "../core/grouped.ts";
 import type { TraceEvent } from "../core/trace.ts";
-import { count, dollars } from "./show-answer.ts";
+import { dollars } from "./show-answer.ts";
 
 type JobProgress = TraceEvent & { readonly type: "job-progress" };
 
@@ -31,7 +32,7 @@ export class MapProgress {
       case "notice":
         return this.note(event.text);
       case "job-start":
-        if (event.done > 0) this.note(`${event.jobId}: ${count(event.done)} done before.`);
+        if (event.done > 0) this.note(`${event.jobId}: ${grouped(event.done)} done before.`);
         return;
       case "job-progress":
         return this.#tell(event);
@@ -65,10 +66,10 @@ export class MapProgress {
 }
 
 export function progressLine({ items, done, failed, itemsPerSecond, costUsd, etaMs }: JobProgress): string {
-  const rate = itemsPerSecond < 10 ? itemsPerSecond.toFixed(1) : count(Math.round(itemsPerSecond));
+  const rate = itemsPerSecond < 10 ? itemsPerSecond.toFixed(1) : grouped(Math.round(itemsPerSecond));
   return [
-    `${count(done)} of ${count(items)} done`,
-    ...(failed > 0 ? [`${count(failed)} failed`] : []),
+    `${grouped(done)} of ${grouped(items)} done`,
+    ...(failed > 0 ? [`${grouped(failed)} failed`] : []),
     `${rate} items/s`,
     dollars(costUsd),
     ...(etaMs === null || etaMs === 0 ? [] : [`${durationOf(etaMs)} left`]),

@@ -1,6 +1,7 @@
 /** How a run is getting on, on standard error: one live line on a terminal, a line per turn elsewhere. */
+import { grouped } from "../core/grouped.ts";
 import type { TraceEvent } from "../core/trace.ts";
-import { count, dollars } from "./show-answer.ts";
+import { dollars } from "./show-answer.ts";
 
 export class Progress {
   readonly #out: NodeJS.WriteStream;
@@ -47,7 +48,7 @@ export class Progress {
   #take(event: TraceEvent): void {
     switch (event.type) {
       case "corpus-progress":
-        this.#doing = `opening the context: ${count(event.documents)} documents, ${(event.bytes / 1e6).toFixed(1)} MB`;
+        this.#doing = `opening the context: ${grouped(event.documents)} documents, ${(event.bytes / 1e6).toFixed(1)} MB`;
         return;
       case "turn-start":
         if (event.depth > 0) return;
@@ -101,8 +102,8 @@ export class Progress {
       this.#turn > 0 ? `turn ${this.#turn}` : undefined,
       batch ?? this.#doing,
       this.#inFlight > 1 ? `${this.#inFlight} in flight` : undefined,
-      this.#subCallsDone > 0 ? `${count(this.#subCallsDone)} sub-calls` : undefined,
-      this.#tokens > 0 ? `${count(this.#tokens)} tokens` : undefined,
+      this.#subCallsDone > 0 ? `${grouped(this.#subCallsDone)} sub-calls` : undefined,
+      this.#tokens > 0 ? `${grouped(this.#tokens)} tokens` : undefined,
       this.#tokens > 0 && this.#costUsd !== null ? dollars(this.#costUsd) : undefined,
       `${seconds} s`,
     ];

@@ -1,4 +1,5 @@
 /** An answer as a person reads it: span ids become places that an editor can open. Pure, but for the working folder. */
+import { grouped } from "../core/grouped.ts";
 import { relative } from "node:path";
 import type { AskResult } from "../engine/index.ts";
 
@@ -34,12 +35,12 @@ function within({ page, place, line }: AskResult["citations"][number]): string {
 
 /** One line: how it ended and what it took. */
 export function summaryOf({ status, usage, costUsd, runId }: AskResult): string {
-  const replayed = usage.replayedCalls === 0 ? "" : `, ${count(usage.replayedCalls)} replayed`;
-  const failed = usage.failedCalls === 0 ? "" : `, ${count(usage.failedCalls)} failed`;
+  const replayed = usage.replayedCalls === 0 ? "" : `, ${grouped(usage.replayedCalls)} replayed`;
+  const failed = usage.failedCalls === 0 ? "" : `, ${grouped(usage.failedCalls)} failed`;
   return [
     status,
-    `${count(usage.calls)} model ${usage.calls === 1 ? "call" : "calls"}${replayed}${failed}`,
-    `${count(usage.inputTokens)} tokens in, ${count(usage.outputTokens)} out`,
+    `${grouped(usage.calls)} model ${usage.calls === 1 ? "call" : "calls"}${replayed}${failed}`,
+    `${grouped(usage.inputTokens)} tokens in, ${grouped(usage.outputTokens)} out`,
     dollars(costUsd),
     runId,
   ].join(" · ");
@@ -48,8 +49,4 @@ export function summaryOf({ status, usage, costUsd, runId }: AskResult): string 
 export function dollars(costUsd: number | null): string {
   if (costUsd === null) return "cost unknown";
   return costUsd > 0 && costUsd < 0.01 ? `$${costUsd.toPrecision(2)}` : `$${costUsd.toFixed(2)}`;
-}
-
-export function count(n: number): string {
-  return n.toLocaleString("en-US");
 }

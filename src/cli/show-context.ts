@@ -1,13 +1,13 @@
 /** What the model sees as a map: a line for each label and message, with its tokens. Pure. */
+import { grouped } from "../core/grouped.ts";
 import type { ContextReport, ShownItem } from "../engine/index.ts";
-import { count } from "./show-answer.ts";
 
 /** @returns lines that end in a line break */
 export function showContext({ tokens, window, soft, hard, reason, items }: ContextReport): string {
   const share = ((tokens / window) * 100).toFixed(0);
-  const lines = items.map((item) => `${count(item.tokens).padStart(9)}  ${describe(item)}`);
+  const lines = items.map((item) => `${grouped(item.tokens).padStart(9)}  ${describe(item)}`);
   return [
-    `${count(tokens)} tokens, ${share} % of a window of ${count(window)}. Labels are prepared above ${count(soft)}, no request is above ${count(hard)}.`,
+    `${grouped(tokens)} tokens, ${share} % of a window of ${grouped(window)}. Labels are prepared above ${grouped(soft)}, no request is above ${grouped(hard)}.`,
     `Why it is so: ${reason}`,
     `   tokens  what`,
     ...lines,

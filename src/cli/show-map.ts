@@ -1,20 +1,21 @@
 /** What came of a job, and what one would take, as a person reads it. Pure. */
+import { grouped } from "../core/grouped.ts";
 import type { Estimate, MapRunResult } from "../engine/index.ts";
-import { count, dollars } from "./show-answer.ts";
+import { dollars } from "./show-answer.ts";
 
 /** One line: how it ended and what it took, over all runs. */
 export function summaryOfMap({ status, counts, usage, jobId }: MapRunResult): string {
   const { rows, units, done, failed, faults, pending, running, costUsd, costKnown } = counts;
   const left = pending + running;
-  const different = units === rows - faults ? "" : ` (${count(units)} different)`;
+  const different = units === rows - faults ? "" : ` (${grouped(units)} different)`;
   return [
     status,
-    `${count(rows)} ${rows === 1 ? "item" : "items"}${different}`,
-    `${count(done)} done`,
-    ...(failed > 0 ? [`${count(failed)} failed`] : []),
-    ...(faults > 0 ? [`${count(faults)} unreadable`] : []),
-    ...(left > 0 ? [`${count(left)} left`] : []),
-    `${count(usage.calls)} ${usage.calls === 1 ? "call" : "calls"} now`,
+    `${grouped(rows)} ${rows === 1 ? "item" : "items"}${different}`,
+    `${grouped(done)} done`,
+    ...(failed > 0 ? [`${grouped(failed)} failed`] : []),
+    ...(faults > 0 ? [`${grouped(faults)} unreadable`] : []),
+    ...(left > 0 ? [`${grouped(left)} left`] : []),
+    `${grouped(usage.calls)} ${usage.calls === 1 ? "call" : "calls"} now`,
     dollars(costKnown ? costUsd : null),
     jobId,
   ].join(" · ");
@@ -32,9 +33,9 @@ export function showEstimate({
 }: Estimate): string {
   const shown = prompt.length <= 600 ? prompt : `${prompt.slice(0, 600)}…`;
   return [
-    `items   ${count(items)}, ${count(distinct)} different${faults > 0 ? `, ${count(faults)} unreadable` : ""}`,
-    `calls   ${count(calls)}`,
-    `tokens  about ${count(inputTokens)} in, ${count(outputTokens)} out`,
+    `items   ${grouped(items)}, ${grouped(distinct)} different${faults > 0 ? `, ${grouped(faults)} unreadable` : ""}`,
+    `calls   ${grouped(calls)}`,
+    `tokens  about ${grouped(inputTokens)} in, ${grouped(outputTokens)} out`,
     `cost    ${costUsd === null ? "unknown: no price is known for this model" : `about ${dollars(costUsd)}`}`,
     "",
     "The first prompt:",

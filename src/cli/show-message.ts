@@ -1,9 +1,10 @@
 /** Messages as a person reads them, and as a program does. Pure. */
+import { grouped } from "../core/grouped.ts";
 import type { StoredMessage } from "../core/conversation.ts";
 import type { SearchHit, SearchPage } from "../core/conversation-store.ts";
 import type { Json } from "../core/json.ts";
 import type { FilePart, Message } from "../core/message.ts";
-import { count } from "./show-answer.ts";
+
 import { oneLine } from "./show-context.ts";
 
 /** @returns lines that end in a line break. Of a file its name and size. */
@@ -40,7 +41,7 @@ export function hitJson({ snippets, at, ...hit }: SearchHit): object {
 
 /** "1 message", "2 messages". */
 export function counted(n: number, thing: string): string {
-  return `${count(n)} ${thing}${n === 1 ? "" : "s"}`;
+  return `${grouped(n)} ${thing}${n === 1 ? "" : "s"}`;
 }
 
 export function when(at: number): string {
@@ -78,7 +79,7 @@ function textOf(message: Message, fileText: (part: FilePart) => string): string 
 function nameOfFile({ filename, mediaType, data }: FilePart): string {
   const name = filename === undefined ? "" : ` ${filename}`;
   // An address has no size that is known here.
-  const size = isAddress(data) ? data : `${count(Buffer.byteLength(data, "base64"))} bytes`;
+  const size = isAddress(data) ? data : `${grouped(Buffer.byteLength(data, "base64"))} bytes`;
   return `(file${name}, ${mediaType}, ${size})`;
 }
 

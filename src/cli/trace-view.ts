@@ -1,8 +1,9 @@
 /** A run's trajectory as a person reads it: turns, cells, outputs, sub-calls, and what the root LM was told. */
+import { grouped } from "../core/grouped.ts";
 import type { Json } from "../core/json.ts";
 import type { ExecutionResult } from "../core/sandbox.ts";
 import type { TraceEvent } from "../core/trace.ts";
-import { count, dollars } from "./show-answer.ts";
+import { dollars } from "./show-answer.ts";
 
 export class TraceView {
   readonly #out: NodeJS.WritableStream;
@@ -44,7 +45,7 @@ function describe(event: TraceEvent): string | undefined {
         ? `  ${event.name}: ${event.items} done, ${event.failed} failed, ${(event.durationMs / 1000).toFixed(1)} s`
         : undefined;
     case "look-up":
-      return `  ${event.name} ${JSON.stringify(event.query)}: ${count(event.found)} found`;
+      return `  ${event.name} ${JSON.stringify(event.query)}: ${grouped(event.found)} found`;
     case "tool-end":
       return `  ${event.name}: ${cut(textOf(event.output).replace(/\s+/g, " "), 160)}${event.isError ? " (failed)" : ""}`;
     case "feedback":
@@ -52,7 +53,7 @@ function describe(event: TraceEvent): string | undefined {
     case "notice":
       return event.text;
     case "run-end":
-      return `\n${event.depth === 0 ? "" : `child ${event.runId} `}${event.status} · ${count(event.usage.calls)} model calls · ${dollars(event.costUsd)} · ${(event.durationMs / 1000).toFixed(1)} s`;
+      return `\n${event.depth === 0 ? "" : `child ${event.runId} `}${event.status} · ${grouped(event.usage.calls)} model calls · ${dollars(event.costUsd)} · ${(event.durationMs / 1000).toFixed(1)} s`;
     default:
       return undefined;
   }
@@ -83,7 +84,7 @@ function textOf(value: Json): string {
 }
 
 function cut(text: string, limit: number): string {
-  return text.length <= limit ? text : `${text.slice(0, limit)}… (${count(text.length)} characters)`;
+  return text.length <= limit ? text : `${text.slice(0, limit)}… (${grouped(text.length)} characters)`;
 }
 
 function indent(text: string, by: string): string {

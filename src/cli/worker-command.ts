@@ -1,11 +1,11 @@
 /** `unabridged worker`: takes part in the jobs of a store that others share. */
+import { grouped } from "../core/grouped.ts";
 import { launch } from "../setup/launch.ts";
 import { exitCodes, reportFailure } from "./failure.ts";
 import { launchFlags, type RunFlags } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
 import type { StoreFlags } from "./map-flags.ts";
 import { MapProgress } from "./map-progress.ts";
-import { count } from "./show-answer.ts";
 
 export interface WorkerFlags extends RunFlags, StoreFlags {
   readonly job?: string;
@@ -25,7 +25,7 @@ export async function worker(flags: WorkerFlags): Promise<number> {
   const stopListening = onInterrupt(() => cancel.abort(new DOMException("Interrupted.", "AbortError")));
   const view = new MapProgress(process.stderr, { quiet });
   const tally = { ok: 0, failed: 0 };
-  const told = (): string => `${count(tally.ok)} items done here, ${count(tally.failed)} failed.`;
+  const told = (): string => `${grouped(tally.ok)} items done here, ${grouped(tally.failed)} failed.`;
   const telling = setInterval(() => view.note(told()), tellEveryMs);
   models().then(
     ({ found }) => view.note(`model: ${found}`),

@@ -2,6 +2,7 @@
  * The one door for every model call: reserve → cache → limit → call → retry → settle → trace. Whoever needs a model
  * calls this; whoever adapts a provider does none of it.
  */
+import { grouped } from "./grouped.ts";
 import type { CallNeeds, Reservation } from "./budget.ts";
 import { isUnabridgedError, ModelError, messageOf } from "./errors.ts";
 import { newCallId, type CallId } from "./ids.ts";
@@ -323,7 +324,7 @@ function needsOf(
   if (room < leastOutput / 4)
     throw new ModelError(
       "context_overflow",
-      `This request is about ${estimate.tokens.toLocaleString("en-US")} tokens; the window of ${model.id} is ${(model.contextWindow ?? 0).toLocaleString("en-US")} with its answer. Split it into smaller pieces.`,
+      `This request is about ${grouped(estimate.tokens)} tokens; the window of ${model.id} is ${grouped(model.contextWindow ?? 0)} with its answer. Split it into smaller pieces.`,
     );
   const wanted = Math.min(
     request.maxOutputTokens ?? defaultOutput(model, role),

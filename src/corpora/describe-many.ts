@@ -1,4 +1,5 @@
 /** The structure of many documents: endings, folders, sizes; and of each, where they are few. */
+import { grouped } from "../core/grouped.ts";
 import { dirname, extname } from "node:path";
 import { listed } from "./labels.ts";
 import { formatPath } from "./part.ts";
@@ -14,15 +15,13 @@ export function kindOfCorpus(parts: readonly Part[], format: string | undefined)
     const name = format ?? "text";
     return paths.length === 1 ? `1 ${name} file` : name === "text" ? "1 text" : `1 ${name} text`;
   }
-  const count = parts.length.toLocaleString("en");
+  const count = grouped(parts.length);
   if (paths.length < parts.length) return paths.length === 0 ? `${count} texts` : `${count} documents`;
   const files = new Set(parts.map(fileOf)).size;
   if (files < parts.length)
-    return `${count} documents in ${files.toLocaleString("en")} ${files === 1 ? "file" : "files"}`;
+    return `${count} documents in ${grouped(files)} ${files === 1 ? "file" : "files"}`;
   const folders = new Set(paths.map(dirname)).size;
-  return folders === 1
-    ? `${count} files in one folder`
-    : `${count} files in ${folders.toLocaleString("en")} folders`;
+  return folders === 1 ? `${count} files in one folder` : `${count} files in ${grouped(folders)} folders`;
 }
 
 /** The file that it lies in: what stands before the rest of "a.zip!/b.md" and "box.mbox#3". */
@@ -83,7 +82,7 @@ function countBy(parts: readonly Part[], keyOf: (path: string) => string): [key:
     const key = keyOf(withoutPlace(part));
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  return [...counts].sort(([, a], [, b]) => b - a).map(([key, count]) => [key, count.toLocaleString("en")]);
+  return [...counts].sort(([, a], [, b]) => b - a).map(([key, count]) => [key, grouped(count)]);
 }
 
 /** Two levels: enough to tell areas apart, few enough to be listed. */

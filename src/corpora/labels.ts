@@ -1,8 +1,6 @@
 /** Words for counts and lists, as descriptions use them. Pure. */
+import { grouped } from "../core/grouped.ts";
 import type { Sample } from "./sample.ts";
-
-// toLocaleString() would look up the locale each time, which costs more than all the rest of a description.
-const grouped = new Intl.NumberFormat("en");
 
 /** "12 headings", or "about 1,200 headings" where only a sample was seen. */
 export function counted(count: number, noun: string, sample?: Sample): string {
@@ -10,10 +8,10 @@ export function counted(count: number, noun: string, sample?: Sample): string {
 }
 
 export function estimated(count: number, sample?: Sample): string {
-  if (!sample || sample.complete) return grouped.format(count);
+  if (!sample || sample.complete) return grouped(count);
   const scaled = count * sample.scale;
   const step = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, scaled))) - 1);
-  return `about ${grouped.format(Math.round(scaled / step) * step)}`;
+  return `about ${grouped(Math.round(scaled / step) * step)}`;
 }
 
 /** As many as make a line, and how many there are besides. */

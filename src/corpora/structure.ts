@@ -1,4 +1,5 @@
 /** Recognises the format of one text and counts what gives it structure. Pure: it sees a sample, labels it, quotes little. */
+import { grouped } from "../core/grouped.ts";
 import { extname } from "node:path";
 import { isPlainObject } from "../core/json.ts";
 import { delimitedLines } from "./delimited.ts";
@@ -125,8 +126,7 @@ function jsonLines(sample: Sample): string[] {
       `JSON ${kind}${sample.complete ? " (does not parse)" : ""}; first keys: ${listed([...new Set(keys)])}`,
     ];
   }
-  if (Array.isArray(value))
-    return [`JSON array of ${value.length.toLocaleString("en")}`, ...recordLines(value)];
+  if (Array.isArray(value)) return [`JSON array of ${grouped(value.length)}`, ...recordLines(value)];
   if (!isPlainObject(value)) return [`JSON ${typeof value}`];
   const members = Object.entries(value);
   return [
@@ -155,7 +155,7 @@ function recordLines(values: readonly unknown[]): string[] {
 }
 
 function shapeOf(value: unknown): string {
-  if (Array.isArray(value)) return `array of ${value.length.toLocaleString("en")}`;
+  if (Array.isArray(value)) return `array of ${grouped(value.length)}`;
   if (isPlainObject(value)) return `object with ${counted(Object.keys(value).length, "key")}`;
   return value === null ? "null" : typeof value;
 }
@@ -225,7 +225,7 @@ function lineLines(sample: Sample): string[] {
   const invalid = sample.text.match(/[\udc80-\udcff]/gu)?.length ?? 0;
   const most = sample.complete ? "the longest has" : "the longest seen has";
   return [
-    `${counted(lines, "line", sample)}; ${most} ${longest.toLocaleString("en")} characters`,
+    `${counted(lines, "line", sample)}; ${most} ${grouped(longest)} characters`,
     ...(carriageReturns === 0 ? [] : [`${estimated(carriageReturns, sample)} lines end in \\r\\n`]),
     ...(invalid === 0 ? [] : [`not UTF-8: ${counted(invalid, "byte", sample)} (shown as U+DC80–DCFF)`]),
   ];

@@ -2,6 +2,7 @@
  * A request to `ask/NAME` as a question over a corpus: what is large in the messages is a document, the last user's words are
  * the question. Pure.
  */
+import { grouped } from "../core/grouped.ts";
 import type { DocumentInput } from "../core/context.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
@@ -84,7 +85,7 @@ class Holder {
     const head = cutAfter(text.slice(0, this.#largest >> 3));
     const tail = cutBefore(text.slice(-((this.#largest * 3) >> 3)));
     const left = text.length - head.length - tail.length;
-    return `${head}\n[… ${left.toLocaleString("en-US")} characters: document ${this.documents.length}, "${title}", in the context …]\n${tail}`.trim();
+    return `${head}\n[… ${grouped(left)} characters: document ${this.documents.length}, "${title}", in the context …]\n${tail}`.trim();
   }
 }
 

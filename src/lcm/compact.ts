@@ -2,6 +2,7 @@
  * Compaction of one branch: labels are made outside any lock, ready ones wait, and a swap puts them in place at once if
  * nobody else did. A failure of any of it leaves the conversation as it was.
  */
+import { grouped } from "../core/grouped.ts";
 import { summaryId, type BranchRef, type SummaryContent } from "../core/conversation.ts";
 import type { ConversationStore } from "../core/conversation-store.ts";
 import { ConfigError } from "../core/errors.ts";
@@ -292,6 +293,6 @@ function itemsKey(units: readonly Unit[]): string {
 function stillTooLong(tokens: number, { hard, window }: Sizes): ConfigError {
   return new ConfigError(
     "window_too_small",
-    `The next request is about ${tokens.toLocaleString("en-US")} tokens and can't be made shorter; ${hard.toLocaleString("en-US")} of the model's ${window.toLocaleString("en-US")} are for it. Use a model with a larger window, or fewer tools.`,
+    `The next request is about ${grouped(tokens)} tokens and can't be made shorter; ${grouped(hard)} of the model's ${grouped(window)} are for it. Use a model with a larger window, or fewer tools.`,
   );
 }

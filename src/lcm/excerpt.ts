@@ -1,4 +1,5 @@
 /** Cuts texts to a number of tokens, never inside a character. Pure. */
+import { grouped } from "../core/grouped.ts";
 import { estimateTokens } from "../core/tokens.ts";
 
 /** The beginning of a text, at most so many tokens, with "…" where something is left out. */
@@ -15,7 +16,7 @@ export function bothEnds(text: string, tokens: number): string {
     const tail = tailOf(text, Math.floor(length / 3));
     if (head === "" && tail === "") return "";
     const left = text.length - head.length - tail.length;
-    return `${head}\n[… ${left.toLocaleString("en-US")} characters …]\n${tail}`;
+    return `${head}\n[… ${grouped(left)} characters …]\n${tail}`;
   });
 }
 

@@ -1,4 +1,5 @@
 /** Outlines of texts: logs, code, Markdown, prose. Pure. */
+import { grouped } from "../core/grouped.ts";
 import { tellingFacts } from "./facts.ts";
 import type { Description } from "./explore-data.ts";
 
@@ -61,7 +62,7 @@ export function describeProse(text: string): Description {
   const facts = tellingFacts(text.slice(0, 60_000)).slice(0, 24);
   const quote = (from: string): string => from.replace(/\s+/g, " ").trim();
   return {
-    title: words === undefined ? "Text" : `Text of ${words.toLocaleString("en-US")} words`,
+    title: words === undefined ? "Text" : `Text of ${grouped(words)} words`,
     lines: [
       `Begins: “${quote(text.slice(0, 400)).slice(0, 240)}…”`,
       `Ends: “…${quote(text.slice(-400)).slice(-160)}”`,

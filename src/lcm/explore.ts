@@ -1,4 +1,5 @@
 /** Describes a text too large to show, by what it is: shape of data, outline of code, span of a log. Without a model; pure. */
+import { grouped } from "../core/grouped.ts";
 import { estimateTokens } from "../core/tokens.ts";
 import { beginning } from "./excerpt.ts";
 import { describeCode, describeLog, describeMarkdown, describeProse } from "./explore-text.ts";
@@ -26,7 +27,7 @@ export function explore(
     const described = describe[kind](text);
     if (described === undefined) continue;
     const lines = countLines(text);
-    const size = `${described.title}, ${lines.toLocaleString("en-US")} ${lines === 1 ? "line" : "lines"}, about ${estimateTokens(text).toLocaleString("en-US")} tokens`;
+    const size = `${described.title}, ${grouped(lines)} ${lines === 1 ? "line" : "lines"}, about ${grouped(estimateTokens(text))} tokens`;
     return { kind, text: beginning([size, ...described.lines].join("\n"), most) };
   }
   return { kind: "text", text: beginning(text, most) };

@@ -1,4 +1,5 @@
 /** How a message is shown: as it is, but for files and results of tools too large to be shown, which become handles. Pure. */
+import { grouped } from "../core/grouped.ts";
 import type { StoredMessage } from "../core/conversation.ts";
 import { isPlainObject } from "../core/json.ts";
 import type { Message, ToolResultPart, UserPart } from "../core/message.ts";
@@ -48,7 +49,7 @@ function shownUserPart(part: UserPart, index: number, stored: StoredMessage, lar
   const text = largeText(part);
   if (text === undefined) {
     if (messageTokens({ role: "user", content: [part] }) <= large) return part;
-    const size = Math.ceil((part.data.length * 3) / 4).toLocaleString("en-US");
+    const size = grouped(Math.ceil((part.data.length * 3) / 4));
     return {
       type: "text",
       text: `[${nameOf(part)}, ${part.mediaType}, ${size} bytes: too large to be shown. ${kept(stored, index)}]`,

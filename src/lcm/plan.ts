@@ -1,4 +1,5 @@
 /** Plans the next step from sizes alone. Pure: it reads no text, calls no model, touches no store, asks no clock. */
+import { grouped } from "../core/grouped.ts";
 import { ConfigError } from "../core/errors.ts";
 import { foldUnits, type FoldOptions } from "./fold.ts";
 import type { Sizes } from "./sizes.ts";
@@ -108,7 +109,7 @@ function fitting(ready: readonly Unit[], sizes: Sizes): readonly Unit[] | undefi
 }
 
 function tooSmall({ overhead, window, reserve }: Sizes): ConfigError {
-  const number = (tokens: number): string => Math.ceil(tokens).toLocaleString("en-US");
+  const number = (tokens: number): string => grouped(Math.ceil(tokens));
   return new ConfigError(
     "window_too_small",
     `Instructions, tools and what must be shown of the conversation don't fit the model's window: of ${number(window)} tokens, ${number(reserve)} are for its reply, and instructions and tools take ${number(overhead)}. Shorten them, or use a model with a larger window.`,

@@ -1,4 +1,5 @@
 /** Looks into what is not shown: words, labels, messages. Texts for a model to read, each of bounded length; only this branch. */
+import { grouped } from "../core/grouped.ts";
 import type { BranchRef, StoredMessage, SummaryNode } from "../core/conversation.ts";
 import type { ConversationStore, SearchHit, SearchPage, SearchQuery } from "../core/conversation-store.ts";
 import { textOfMessage } from "../core/message.ts";
@@ -249,7 +250,7 @@ function notFound(
     regex: 'Try mode "text" for what has no signs of a pattern.',
     words: "Try other words for it.",
   }[mode];
-  return `Not found: "${pattern}"${where}. Searched ${searched.messages.toLocaleString("en-US")} messages of this conversation ${how}. ${advice}`;
+  return `Not found: "${pattern}"${where}. Searched ${grouped(searched.messages)} messages of this conversation ${how}. ${advice}`;
 }
 
 /** The longest beginning within the tokens, to the letter: what is left out starts exactly after it. */
@@ -264,7 +265,7 @@ function wholeBeginning(text: string, tokens: number): string {
 function describeMessage(stored: StoredMessage, isAlone: boolean): readonly string[] {
   const { position, message, tokens, at } = stored;
   const text = textOfMessage(message).slice(0, 600).replace(/\s+/g, " ").trim();
-  const head = `[${position}] ${message.role}, ${tokens.toLocaleString("en-US")} tokens${isAlone ? `, ${new Date(at).toISOString()}` : ""}: ${harmless(beginning(text, isAlone ? 120 : 30))}`;
+  const head = `[${position}] ${message.role}, ${grouped(tokens)} tokens${isAlone ? `, ${new Date(at).toISOString()}` : ""}: ${harmless(beginning(text, isAlone ? 120 : 30))}`;
   if (!isAlone || message.role === "system") return [head];
   const parts = message.content.flatMap((part, index) => {
     const large = part.type === "file" || part.type === "tool-result" ? largeText(part) : undefined;

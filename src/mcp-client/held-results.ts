@@ -1,4 +1,5 @@
 /** Results too large to be handed over: they stay here, and are read in pieces. */
+import { grouped } from "../core/grouped.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 
@@ -20,7 +21,7 @@ export class HeldResults {
     if (this.#characters + text.length > mostHeld)
       throw new ConfigError(
         "invalid_input",
-        `The results of tools in this run are too large together: ${mostHeld.toLocaleString("en-US")} characters may be held. Ask tools for less.`,
+        `The results of tools in this run are too large together: ${grouped(mostHeld)} characters may be held. Ask tools for less.`,
       );
     const id = `result_${this.#texts.size + 1}`;
     this.#texts.set(id, text);
@@ -29,7 +30,7 @@ export class HeldResults {
       result: id,
       characters: text.length,
       beginning: text.slice(0, shownBeginning).toWellFormed(),
-      read: `read_result("${id}", start, end) gives up to ${mostPiece.toLocaleString("en-US")} characters`,
+      read: `read_result("${id}", start, end) gives up to ${grouped(mostPiece)} characters`,
     };
   }
 

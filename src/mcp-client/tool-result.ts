@@ -1,4 +1,5 @@
 /** What a tool gave, as a value: structured where the server gives structure, else its texts. Pure. */
+import { grouped } from "../core/grouped.ts";
 import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { Json } from "../core/json.ts";
 
@@ -23,7 +24,7 @@ function textOf({ content }: CallToolResult): string {
           return part.text;
         case "image":
         case "audio":
-          return `[${part.type} ${part.mimeType}, ${Math.floor((part.data.length * 3) / 4).toLocaleString("en-US")} bytes]`;
+          return `[${part.type} ${part.mimeType}, ${grouped(Math.floor((part.data.length * 3) / 4))} bytes]`;
         case "resource_link":
           return `[resource ${part.uri}${part.title === undefined ? "" : `: ${part.title}`}]`;
         case "resource":

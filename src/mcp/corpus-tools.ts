@@ -1,4 +1,5 @@
 /** The tools `corpus_…`: texts that a client names once, then searches and reads in pieces, without any model. */
+import { grouped } from "../core/grouped.ts";
 import { z } from "zod";
 import { parseSpanId, spanId, type Corpus, type CorpusDocument } from "../core/corpus.ts";
 import { ConfigError } from "../core/errors.ts";
@@ -122,7 +123,7 @@ function addSearch(desk: Desk): void {
 }
 
 function addRead(desk: Desk): void {
-  const description = `Read a stretch of a document of a corpus, at most ${mostCharacters.toLocaleString("en-US")} characters at once.`;
+  const description = `Read a stretch of a document of a corpus, at most ${grouped(mostCharacters)} characters at once.`;
   desk.server.registerTool(
     "corpus_read",
     { title: "Read in a corpus", description, inputSchema: readInput, annotations },
@@ -139,7 +140,7 @@ function addRead(desk: Desk): void {
       const where = location?.page === undefined ? `line ${location?.line ?? 1}` : `p.${location.page}`;
       const more = to < wanted ? ` More from start ${to}.` : "";
       return answered(
-        `[${document.id}:${from}-${to}] ${nameOf(document)}, ${where}, ${length.toLocaleString("en-US")} characters in all.${more}\n\n${text}`,
+        `[${document.id}:${from}-${to}] ${nameOf(document)}, ${where}, ${grouped(length)} characters in all.${more}\n\n${text}`,
       );
     },
   );
@@ -168,7 +169,7 @@ function describe({ name, corpus }: NamedCorpus): string {
   const documents = corpus.documents.slice(0, mostListed).map((one) => `${one.id} ${nameOf(one)}`);
   const more = corpus.documents.length - documents.length;
   const lines = [
-    `"${name}": ${kind}, ${characters.toLocaleString("en-US")} characters, about ${tokens.toLocaleString("en-US")} tokens`,
+    `"${name}": ${kind}, ${grouped(characters)} characters, about ${grouped(tokens)} tokens`,
     ...structure.map((line) => `- ${line}`),
     ...(skipped.length > 0
       ? [

@@ -1,4 +1,5 @@
 /** How far a run is, read from its events: a number that only grows, and a line for a person. */
+import { grouped } from "../core/grouped.ts";
 import type { JobId } from "../core/ids.ts";
 import type { TraceEvent } from "../core/trace.ts";
 
@@ -18,7 +19,7 @@ export class RunProgress {
         this.notices.push(event.text);
         return;
       case "corpus-progress":
-        this.#doing = `opening ${event.documents.toLocaleString("en-US")} documents`;
+        this.#doing = `opening ${grouped(event.documents)} documents`;
         return;
       case "turn-start":
         if (event.depth > 0) return;

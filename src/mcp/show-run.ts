@@ -1,4 +1,5 @@
 /** Results of runs as a client gets them: text in which span ids are places, and the same as data. Pure. */
+import { grouped } from "../core/grouped.ts";
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import type { AskResult, MapRunResult } from "../engine/index.ts";
 import { answered } from "./desk.ts";
@@ -14,7 +15,7 @@ export function showAnswer(result: AskResult, notices: readonly string[]): CallT
     return place === undefined ? whole : `[${place}]`;
   });
   const isCut = text.length > mostCharacters;
-  const cut = `… (${text.length.toLocaleString("en-US")} characters; all of it: resource unabridged://runs/${runId})`;
+  const cut = `… (${grouped(text.length)} characters; all of it: resource unabridged://runs/${runId})`;
   const told = [
     isCut ? `${text.slice(0, mostCharacters).toWellFormed()}${cut}` : text || "(no answer)",
     ...notices.map((notice) => `Note: ${notice}`),

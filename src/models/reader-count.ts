@@ -1,4 +1,5 @@
 /** Questions that ask how many lines, rows or times: what is to be counted, and the sentence that reports it. Pure. */
+import { grouped } from "../core/grouped.ts";
 import { escapePattern, fold, quotation, termsOf, wordsOf } from "./reader-words.ts";
 
 /** What a cell is to count. Without values it is the lines themselves. */
@@ -88,16 +89,12 @@ function valueOf(text: string): CountedValue {
 /** Says what was counted and how, number first. */
 export function countSentence({ measure, values }: CountWanted, counted: Counted): string {
   const { lines, times, allLines, inField } = counted;
-  if (values.length === 0) return `${number(allLines)} lines.`;
+  if (values.length === 0) return `${grouped(allLines)} lines.`;
   const names = values.map(({ text }) => `"${text}"`).join(" and ");
-  const anywhere = `${number(lines)} of ${number(allLines)} lines ${lines === 1 ? "holds" : "hold"} ${names}`;
+  const anywhere = `${grouped(lines)} of ${grouped(allLines)} lines ${lines === 1 ? "holds" : "hold"} ${names}`;
   if (measure === "times" && times !== null)
-    return `${number(times)} ${times === 1 ? "time" : "times"}: so often ${names} stands in the text as a word of its own; ${anywhere}.`;
+    return `${grouped(times)} ${times === 1 ? "time" : "times"}: so often ${names} stands in the text as a word of its own; ${anywhere}.`;
   if (inField && inField.lines !== lines)
-    return `${number(inField.lines)} ${inField.lines === 1 ? "line has" : "lines have"} ${inField.names.join(" and ")}; ${anywhere} anywhere.`;
+    return `${grouped(inField.lines)} ${inField.lines === 1 ? "line has" : "lines have"} ${inField.names.join(" and ")}; ${anywhere} anywhere.`;
   return `${anywhere}${inField ? ` (${inField.names.join(" and ")})` : ""}.`;
-}
-
-function number(n: number): string {
-  return n.toLocaleString("en-US");
 }

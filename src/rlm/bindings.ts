@@ -1,4 +1,5 @@
 /** What code in a cell may ask of the host: look-ups in the corpus, sub-calls, child runs, what is left. Guest input is parsed here. */
+import { grouped } from "../core/grouped.ts";
 import { z } from "zod";
 import { callModel } from "../core/call-model.ts";
 import type { Corpus, Match, RankedSpan } from "../core/corpus.ts";
@@ -219,7 +220,7 @@ async function read(corpus: Corpus, { document: name, start, end }: z.infer<type
   if (to - from > mostReadCharacters)
     throw new ConfigError(
       "invalid_input",
-      `read() returns at most ${mostReadCharacters.toLocaleString("en-US")} characters at once, ${(to - from).toLocaleString("en-US")} were asked for; read it in pieces.`,
+      `read() returns at most ${grouped(mostReadCharacters)} characters at once, ${grouped(to - from)} were asked for; read it in pieces.`,
     );
   return {
     id: spanId({ documentId: document.id, start: from, end: Math.max(from, to) }),

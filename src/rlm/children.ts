@@ -2,6 +2,7 @@
  * rlm_query: a child run with its own sandbox, grant and trace, or a plain sub-call where a child would be no more than that: at
  * the last level, and for a text that any model reads at once.
  */
+import { grouped } from "../core/grouped.ts";
 import { callModel } from "../core/call-model.ts";
 import { spanId, type Corpus, type Span } from "../core/corpus.ts";
 import { BudgetError, ConfigError } from "../core/errors.ts";
@@ -136,7 +137,7 @@ async function wholeText(
   if (characters > mostPlainCharacters)
     throw new ConfigError(
       "invalid_input",
-      `rlm_query() is a plain sub-call at this depth, and ${characters.toLocaleString("en-US")} characters are more than ${cast.subModel.id} can be sent. Pass smaller pieces, or work on them with code here.`,
+      `rlm_query() is a plain sub-call at this depth, and ${grouped(characters)} characters are more than ${cast.subModel.id} can be sent. Pass smaller pieces, or work on them with code here.`,
     );
   return joined(corpus, wanted);
 }

@@ -2,6 +2,7 @@
  * The root loop: root LM → code → execute → observe → … → answer. Every turn ends with feedback the model can act on; nothing
  * is silently ignored. It knows the sandbox, the models and the corpus only as ports.
  */
+import { grouped } from "../core/grouped.ts";
 import { callModel, requestTokens } from "../core/call-model.ts";
 import { BudgetError, ModelError } from "../core/errors.ts";
 import type { Model, ModelReply } from "../core/model.ts";
@@ -288,7 +289,7 @@ export function limitsLine({ scope }: Problem): string {
   const parts = [
     left.costUsd === null ? undefined : `$${left.costUsd.toFixed(2)}`,
     left.calls === null ? undefined : `${left.calls} model calls`,
-    left.tokens === null ? undefined : `${left.tokens.toLocaleString("en-US")} tokens`,
+    left.tokens === null ? undefined : `${grouped(left.tokens)} tokens`,
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? "" : `Left: ${parts.join(", ")}.`;
 }

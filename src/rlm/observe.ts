@@ -1,4 +1,5 @@
 /** What the root LM sees of a cell: head and tail of its output with the true length, and what went wrong. Pure. */
+import { grouped } from "../core/grouped.ts";
 import type { CellOutput, ExecutionResult } from "../core/sandbox.ts";
 
 /** @param limit most characters of output shown; a third of it is kept for the end, where results and errors stand */
@@ -44,7 +45,7 @@ export function cut(text: string, limit: number): string {
   const tailLength = Math.floor(limit / 3);
   const head = text.slice(0, limit - tailLength).replace(/[\ud800-\udbff]$/, "");
   const tail = text.slice(text.length - tailLength).replace(/^[\udc00-\udfff]/, "");
-  return `${head}\n[… ${count(text.length - head.length - tail.length)} characters not shown …]\n${tail}`;
+  return `${head}\n[… ${grouped(text.length - head.length - tail.length)} characters not shown …]\n${tail}`;
 }
 
 function showOutput(output: CellOutput, limit: number): string {
@@ -52,11 +53,11 @@ function showOutput(output: CellOutput, limit: number): string {
   const missing = output.characters - output.head.length - output.tail.length;
   const whole =
     missing > 0
-      ? `${output.head}\n[… ${count(missing)} characters were not kept …]\n${output.tail}`
+      ? `${output.head}\n[… ${grouped(missing)} characters were not kept …]\n${output.tail}`
       : output.head + output.tail;
   const shown = cut(whole, limit);
   const isCut = shown !== whole || missing > 0;
-  return `${isCut ? `Printed ${count(output.characters)} characters, more than is shown here:` : "Printed:"}\n${shown}`;
+  return `${isCut ? `Printed ${grouped(output.characters)} characters, more than is shown here:` : "Printed:"}\n${shown}`;
 }
 
 function afterStop(state: { kept: true } | { kept: false; lostVariables: readonly string[] }): string {
@@ -67,8 +68,4 @@ function afterStop(state: { kept: true } | { kept: false; lostVariables: readonl
       ? "no variables of yours"
       : `these variables: ${names.slice(0, 30).join(", ")}${names.length > 30 ? ", …" : ""}`;
   return ` The REPL had to be restarted. Lost: ${list}. \`context\` and the functions are there again; finished sub-calls are remembered and cost nothing if you repeat them.`;
-}
-
-function count(n: number): string {
-  return n.toLocaleString("en-US");
 }

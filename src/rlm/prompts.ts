@@ -1,4 +1,5 @@
 /** Every word that a root LM reads from us. Numbers come in as facts; nothing here looks anything up. Pure. */
+import { grouped } from "../core/grouped.ts";
 import type { CorpusDescription } from "../core/corpus.ts";
 import type { Profile } from "./profiles.ts";
 import type { ScoutLabel } from "./scout.ts";
@@ -50,10 +51,10 @@ export function firstMessage(
   limits: string,
 ): string {
   const { corpus } = facts;
-  const size = `${count(corpus.characters)} characters${corpus.charactersExact ? "" : " (estimated)"}, about ${count(corpus.tokens)} tokens`;
+  const size = `${grouped(corpus.characters)} characters${corpus.charactersExact ? "" : " (estimated)"}, about ${grouped(corpus.tokens)} tokens`;
   const shape = corpus.single
     ? "`context` is one str"
-    : `\`context\` is a list of ${count(corpus.documents)} str, each with .${facts.namedBy}`;
+    : `\`context\` is a list of ${grouped(corpus.documents)} str, each with .${facts.namedBy}`;
   const parts = [
     `# Question\n${query}`,
     `# The context\n${corpus.kind}; ${size}; ${shape}.${list(corpus.structure)}${skippedLine(corpus)}`,
@@ -91,7 +92,7 @@ export const feedback = {
   finalBeforeLooking:
     "You gave a final answer before you had looked at the context. Look first: run a ```repl block that searches `context`, then end with FINAL inside a block.",
   cutReply: (tokens: number): string =>
-    `Your reply was cut off at its output limit (${count(tokens)} tokens) before the block was complete, so nothing was run. Write a shorter block; do the work in several turns.`,
+    `Your reply was cut off at its output limit (${grouped(tokens)} tokens) before the block was complete, so nothing was run. Write a shorter block; do the work in several turns.`,
   emptyAnswer:
     "The final answer was empty, so the run goes on. Check the variable, then call FINAL with the answer itself; if there is no answer in the context, say that in words.",
   trailingCut: "Everything after your first block was cut and not run: here is its real output.",
@@ -111,7 +112,7 @@ Write a sentence or two of plan, then one block:
 \`\`\`repl
 # Python
 \`\`\`
-The block is run and you are shown what it printed: at most ${count(outputCharacters)} characters, beginning and end, with the true length. A bare last expression is shown too. Variables, functions and imports stay from turn to turn, even when a cell raises an error. Only the first block of a reply is run and all text after it is cut, so stop after the block and never write its output yourself. There are ${maxTurns} turns; most questions need 3 to 8.`;
+The block is run and you are shown what it printed: at most ${grouped(outputCharacters)} characters, beginning and end, with the true length. A bare last expression is shown too. Variables, functions and imports stay from turn to turn, even when a cell raises an error. Only the first block of a reply is run and all text after it is cut, so stop after the block and never write its output yourself. There are ${maxTurns} turns; most questions need 3 to 8.`;
 }
 
 function endSection({ corpus }: PromptFacts): string {
@@ -128,7 +129,7 @@ function replSection({ corpus, namedBy, sub, childLevels, tools }: PromptFacts):
   const lines = [
     corpus.single
       ? `- context: a str. Slices, len, re and all str methods work.`
-      : `- context: a list of ${count(corpus.documents)} str. Each has .${namedBy} and .id; slices, len, re and all str methods work on each.`,
+      : `- context: a list of ${grouped(corpus.documents)} str. Each has .${namedBy} and .id; slices, len, re and all str methods work on each.`,
     `- search(query, limit=10${among}): the passages that match the words of query best, ranked. Each has .id .path .line .text .start .end.`,
     `- grep(pattern, ignore_case=False, literal=False, limit=100, offset=0${among}): matches of a regular expression over everything, fast at any size. The list has .total (the exact count, also beyond limit) and .next; each match has .id .path .line .text (what matched) .line_text.${corpus.single ? "" : " documents: only in these, given by path, id or as items of `context`."}`,
     "- read(id_or_path, start=None, end=None): text of a span id, or of characters start to end of a document.",
@@ -154,7 +155,7 @@ function replSection({ corpus, namedBy, sub, childLevels, tools }: PromptFacts):
 function subSection(sub: SubFacts, corpus: CorpusDescription): string {
   const all = Math.ceil(corpus.characters / sub.carefulCharacters);
   return `# Sub-LMs
-A sub-LM (${sub.modelId}) sees only the prompt that you send: put both the text and the question into it, and say what form the answer must have. Its window is ${count(sub.windowTokens)} tokens: about ${count(sub.promptCharacters)} characters of this context fit one prompt. For careful reading give it at most ${count(sub.carefulCharacters)} characters. To read the whole context once would take about ${count(all)} ${all === 1 ? "prompt" : "prompts"} of that size${all > 200 ? ": narrow it down with search and grep first" : ""}.`;
+A sub-LM (${sub.modelId}) sees only the prompt that you send: put both the text and the question into it, and say what form the answer must have. Its window is ${grouped(sub.windowTokens)} tokens: about ${grouped(sub.promptCharacters)} characters of this context fit one prompt. For careful reading give it at most ${grouped(sub.carefulCharacters)} characters. To read the whole context once would take about ${grouped(all)} ${all === 1 ? "prompt" : "prompts"} of that size${all > 200 ? ": narrow it down with search and grep first" : ""}.`;
 }
 
 function adviceSection({ profile, sub }: PromptFacts): string {
@@ -262,8 +263,4 @@ function list(lines: readonly string[]): string {
 function oneLine(text: string, limit: number): string {
   const flat = text.replace(/\s+/g, " ").trim();
   return flat.length <= limit ? flat : `${flat.slice(0, limit)}…`;
-}
-
-function count(n: number): string {
-  return n.toLocaleString("en-US");
 }

@@ -2,6 +2,7 @@
  * Phase 0: cheap look-ups made before the first model call. It gives the root LM labels with counts — how often the rare
  * terms of the query occur and where to look first — and never the text itself.
  */
+import { grouped } from "../core/grouped.ts";
 import { spanId, type Corpus, type RankedSpan } from "../core/corpus.ts";
 import { isUnabridgedError } from "../core/errors.ts";
 
@@ -75,11 +76,11 @@ function describeCount({ term, total, documents, first }: TermCount, allDocument
   const isMore = total >= mostOfName;
   const spread =
     allDocuments > 1
-      ? ` in ${isMore ? "at least " : ""}${documents.toLocaleString("en-US")} of ${allDocuments.toLocaleString("en-US")} documents`
+      ? ` in ${isMore ? "at least " : ""}${grouped(documents)} of ${grouped(allDocuments)} documents`
       : "";
   const matches = isMore
-    ? `${mostOfName.toLocaleString("en-US")} matches or more`
-    : `${total.toLocaleString("en-US")} ${total === 1 ? "match" : "matches"}`;
+    ? `${grouped(mostOfName)} matches or more`
+    : `${grouped(total)} ${total === 1 ? "match" : "matches"}`;
   const places = total <= 3 ? `at ${first.join(", ")}` : `${isMore ? "one" : "first"} at ${first[0] ?? ""}`;
   return `"${term}": ${matches}${spread}, ${places}`;
 }

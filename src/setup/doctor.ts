@@ -1,4 +1,5 @@
 /** Examines what a run would find here: each thing that must work, whether it does, and what to do where it doesn't. */
+import { grouped } from "../core/grouped.ts";
 import { constants } from "node:fs";
 import { access, mkdir, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -95,7 +96,7 @@ async function homeFinding(folder: string): Promise<Finding> {
   await rm(probe);
   const { bavail, bsize } = await statfs(folder);
   const freeMb = Math.floor((bavail * bsize) / 1e6);
-  const detail = `${folder}, ${freeMb.toLocaleString("en")} MB free`;
+  const detail = `${folder}, ${grouped(freeMb)} MB free`;
   if (freeMb >= 100) return { what: "Home folder", status: "ok", detail };
   return {
     what: "Home folder",
@@ -135,8 +136,7 @@ async function modelFindings(findModels: () => Promise<FoundModels>): Promise<re
 
 function modelFinding(what: string, model: Model): Finding {
   const { id, contextWindow, price } = model;
-  const window =
-    contextWindow === undefined ? "window unknown" : `window ${contextWindow.toLocaleString("en")} tokens`;
+  const window = contextWindow === undefined ? "window unknown" : `window ${grouped(contextWindow)} tokens`;
   const cost =
     price === undefined ? "price unknown" : `$${price.input} in, $${price.output} out per million tokens`;
   const detail = `${id}: ${window}, ${cost}`;

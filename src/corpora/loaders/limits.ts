@@ -1,4 +1,5 @@
 /** How far one file may go while text is taken out of it, and the errors of those that go further. */
+import { grouped } from "../../core/grouped.ts";
 
 export interface ExtractionLimits {
   /** For one file, all that is packed in it included. @default 600_000 */
@@ -55,7 +56,7 @@ export class Unpacked {
 
   addEntry(): void {
     if (++this.#entries > this.#limits.entries)
-      throw new LimitError(`it holds more than ${this.#limits.entries.toLocaleString("en")} files`);
+      throw new LimitError(`it holds more than ${grouped(this.#limits.entries)} files`);
   }
 }
 
