@@ -43,12 +43,15 @@ interface Served {
   readonly leafUrl: string;
 }
 
-/** The root's cell stands in the question. */
+/** The root's cell stands in the question; its name says how long it thinks. */
 async function serve(): Promise<void> {
   const root = await startFakeProvider({
     record: 0,
-    reply: ({ messages }) =>
-      /# Question\n([\s\S]*?)\n\n# The context/.exec(messages[1]?.text ?? "")?.[1] ?? answer,
+    reply: async ({ model, messages }) => {
+      const thinkingMs = Number(/^root-(\d+)ms$/.exec(model)?.[1] ?? 0);
+      if (thinkingMs > 0) await pause(thinkingMs);
+      return /# Question\n([\s\S]*?)\n\n# The context/.exec(messages[1]?.text ?? "")?.[1] ?? answer;
+    },
   });
   const leaf = createServer((incoming, response) => void answerLeaf(incoming, response)).listen(
     0,
@@ -166,14 +169,24 @@ async function warm({ directory, bare, ...served }: Bench): Promise<void> {
   );
 }
 
-/** A gigabyte: opened, and searched from a cell. */
+/**
+ * A gigabyte: opened, and searched from a cell. Positions are counted while the root LM thinks: half a second, as the fastest do, or
+ * no time at all.
+ */
 async function large({ directory, ...served }: Bench): Promise<void> {
   const file = join(directory, "large.txt");
   writeLargeText(file, 1_000);
-  const engine = openEngine(served, directory, "leaf-0ms", 16);
-  await runOnce(engine, code`FINAL("warm")`, paragraph);
+  const engines = [500, 0].map((ms) => openEngine(served, directory, "leaf-0ms", 16, `root-${ms}ms`));
+  const [thinking, instant] = engines;
+  if (!thinking || !instant) return;
+  for (const engine of engines) await runOnce(engine, code`FINAL("warm")`, paragraph);
   const before = process.memoryUsage.rss();
-  for (const pattern of ["NEEDLE-\\d+", "whale"]) {
+  const searches = [
+    [instant, "NEEDLE-\\d+", "a root LM that answers at once"],
+    [thinking, "NEEDLE-\\d+", "one that takes 0.5 s"],
+    [thinking, "whale", "one that takes 0.5 s"],
+  ] as const;
+  for (const [engine, pattern, root] of searches) {
     const bareMs = Math.min(
       ...[1, 2, 3].map(() => {
         const start = performance.now();
@@ -192,7 +205,7 @@ async function large({ directory, ...served }: Bench): Promise<void> {
     );
     for (const event of events) if (event.type === "look-up") times.push(event.durationMs);
     report(
-      `1 GB, regex ${pattern}`,
+      `1 GB, regex ${pattern}, ${root}`,
       `opened in ${openedMs.toFixed(0)} ms (bar 2000); grep in a cell ${times.map((ms) => `${(ms / bareMs).toFixed(2)} ×`).join(", ")} ripgrep's ${bareMs.toFixed(0)} ms (bar 2 ×)`,
     );
   }
@@ -200,7 +213,7 @@ async function large({ directory, ...served }: Bench): Promise<void> {
     "1 GB, memory",
     `${((process.memoryUsage.rss() - before) / 1e6).toFixed(0)} MB beyond the start (bar 400)`,
   );
-  await engine.close();
+  for (const engine of engines) await engine.close();
 }
 
 function openEngine(
@@ -208,14 +221,15 @@ function openEngine(
   directory: string,
   leaf: string,
   concurrency: number,
+  root: string = "root",
 ): Engine {
   const model = (baseUrl: string, id: string): ReturnType<typeof openaiCompatible> =>
     openaiCompatible({ baseUrl, id, apiKey: "key", contextWindow: 128_000 });
   return createEngine({
-    model: model(rootUrl, "root"),
+    model: model(rootUrl, root),
     subModel: model(leafUrl, leaf),
     sandbox,
-    home: join(directory, `home-${leaf}-${concurrency}`),
+    home: join(directory, `home-${root}-${leaf}-${concurrency}`),
     limits: { concurrency },
   });
 }
