@@ -209,6 +209,15 @@ async function large({ directory, ...served }: Bench): Promise<void> {
       `opened in ${openedMs.toFixed(0)} ms (bar 2000); grep in a cell ${times.map((ms) => `${(ms / bareMs).toFixed(2)} ×`).join(", ")} ripgrep's ${bareMs.toFixed(0)} ms (bar 2 ×)`,
     );
   }
+  for (const words of ["the NEEDLE in a haystack", "a sailor with a lantern by night"]) {
+    const began = performance.now();
+    let askedMs = 0;
+    const query = `Where is ${words}?\n${code`FINAL("done")`}`;
+    const watch = (event: TraceEvent): void =>
+      void (event.type === "model-start" && (askedMs = performance.now() - began));
+    await runOnce(instant, query, { paths: [file] }, watch, { phase0: true });
+    report(`1 GB, phase 0, ${words}`, `the root LM is asked after ${askedMs.toFixed(0)} ms`);
+  }
   report(
     "1 GB, memory",
     `${((process.memoryUsage.rss() - before) / 1e6).toFixed(0)} MB beyond the start (bar 400)`,
@@ -239,8 +248,9 @@ async function runOnce(
   question: string,
   context: AskContext,
   watch: (event: TraceEvent) => void = () => {},
+  { phase0 = false }: { readonly phase0?: boolean } = {},
 ): Promise<{ result: AskResult; events: readonly TraceEvent[] }> {
-  const run = engine.ask({ query: question, context }, { cache: false, phase0: false });
+  const run = engine.ask({ query: question, context }, { cache: false, phase0 });
   const events: TraceEvent[] = [];
   for await (const event of run) {
     watch(event);
