@@ -25,12 +25,14 @@ const mostThreads = Math.min(4, availableParallelism() - 1);
 const restMs = 10_000;
 
 const threads = new Set<CountingThread>();
+/** False once one ended before it was there: where the system gives no threads, texts are counted without. */
+let canStart = true;
 const waiting = new Set<Helped>();
 
 /** Has threads take what the text gives them, until it has nothing more. They keep no process alive. */
 export function help(text: Helped): void {
   waiting.add(text);
-  while (threads.size < mostThreads) threads.add(new CountingThread());
+  while (canStart && threads.size < mostThreads) threads.add(new CountingThread());
   for (const thread of threads) thread.goOn();
 }
 
@@ -58,6 +60,7 @@ class CountingThread {
     this.#worker.on("error", () => {}); // "exit" follows.
     this.#worker.on("exit", () => {
       threads.delete(this);
+      if (this.#state === "starting") canStart = false;
       clearTimeout(this.#rest);
       this.#settle(undefined);
     });
