@@ -67,8 +67,8 @@ export interface GrepOptions {
   /** Only count. @default false */
   readonly countOnly?: boolean;
   /**
-   * Stop at so many matches, at most 20,000: where `total` is as much, there may be more, and those of the page are not the first of
-   * all where there are several documents. @default count all
+   * Stop at so many matches: where `total` is as much, there may be more, and those of the page are not the first of all where there
+   * are several documents. Above what is held at once, which is some thousands, all are counted. @default count all
    */
   readonly countTo?: number;
 }

@@ -151,6 +151,11 @@ test("a search that counts no further than it was told stops there, and gives a 
   await corpus.close();
 });
 
+test("a search across lines that holds fewer than it shall count to counts them all", async () => {
+  const page = await grepIn(["a\nb\n".repeat(6_000)], "a\nb", { literal: true, countTo: 20_000, limit: 1 });
+  assert.deepEqual([page.total, page.matches.length], [6_000, 1]);
+});
+
 test("countOnly gives numbers and no matches, of the chosen documents only", async () => {
   const texts = ["a a", "b", "a"];
   const all = await grepIn(texts, "a", { countOnly: true });

@@ -38,7 +38,7 @@ async function grepWith(
   const limit = options.countOnly ? 0 : (options.limit ?? 100);
   if (!options.countOnly) {
     const { found, isAll } = await findMany(plan, scan, options.countTo);
-    if (isAll || options.countTo !== undefined)
+    if (isAll || found.length === options.countTo)
       return pageOf(found.slice(offset, offset + limit), countByPiece(found), offset);
   }
   const counts = await countAll(plan, scan);
