@@ -1,7 +1,7 @@
 /** The commands of a chat: what they are called, what they show. Each tells on standard output what was asked for. */
-import { grouped } from "../core/grouped.ts";
 import type { StoredMessage } from "../core/conversation.ts";
 import { ConfigError } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import { asMessageId } from "../core/ids.ts";
 import type { ChatSession } from "./chat-session.ts";
 import { dollars } from "./show-answer.ts";

@@ -1,6 +1,6 @@
 /** One turn of a chat: the user's words go to the model, its answer comes on standard output as it is said. */
-import { grouped } from "../core/grouped.ts";
 import type { AppendedMessage } from "../core/conversation-store.ts";
+import { grouped } from "../core/grouped.ts";
 import type { TraceEvent } from "../core/trace.ts";
 import type { ChatResult, OpenConversation, SendInput, SendOptions } from "../engine/index.ts";
 import { dollars } from "./show-answer.ts";

@@ -1,5 +1,4 @@
 /** `unabridged conversations …`: what is kept, and the ways into and out of it. */
-import { grouped } from "../core/grouped.ts";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { basename, extname } from "node:path";
@@ -13,13 +12,13 @@ import type {
   SearchQuery,
 } from "../core/conversation-store.ts";
 import { ConfigError, messageOf } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import { asConversationId } from "../core/ids.ts";
 import { importConversation, type ConversationFormat } from "../setup/import-conversation.ts";
 import { inputLines } from "../setup/input-lines.ts";
 import { launch } from "../setup/launch.ts";
 import { exitCodes } from "./failure.ts";
 import { onInterrupt } from "./interrupt.ts";
-
 import { counted, hitJson, messageJson, showHits, showMessage, when } from "./show-message.ts";
 import { writeText } from "./write-text.ts";
 

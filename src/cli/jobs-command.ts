@@ -1,8 +1,8 @@
 /** `unabridged jobs …`: what is stored of maps, what came of them, and how to go on. */
-import { grouped } from "../core/grouped.ts";
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, messageOf } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import type { JobCounts, StoredJob } from "../core/job-store.ts";
 import { objectsOf, outputLine, readJobRecipe, type Jobs } from "../engine/index.ts";
 import { launch } from "../setup/launch.ts";

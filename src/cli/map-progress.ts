@@ -66,7 +66,7 @@ export class MapProgress {
 }
 
 export function progressLine({ items, done, failed, itemsPerSecond, costUsd, etaMs }: JobProgress): string {
-  const rate = itemsPerSecond < 10 ? itemsPerSecond.toFixed(1) : grouped(Math.round(itemsPerSecond));
+  const rate = itemsPerSecond < 10 ? itemsPerSecond.toFixed(1) : grouped(itemsPerSecond);
   return [
     `${grouped(done)} of ${grouped(items)} done`,
     ...(failed > 0 ? [`${grouped(failed)} failed`] : []),

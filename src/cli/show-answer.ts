@@ -1,6 +1,6 @@
 /** An answer as a person reads it: span ids become places that an editor can open. Pure, but for the working folder. */
-import { grouped } from "../core/grouped.ts";
 import { relative } from "node:path";
+import { grouped } from "../core/grouped.ts";
 import type { AskResult } from "../engine/index.ts";
 
 /** @returns the answer with each citation as [path:line], ending in a line break */

@@ -1,10 +1,9 @@
 /** Messages as a person reads them, and as a program does. Pure. */
-import { grouped } from "../core/grouped.ts";
 import type { StoredMessage } from "../core/conversation.ts";
 import type { SearchHit, SearchPage } from "../core/conversation-store.ts";
+import { grouped } from "../core/grouped.ts";
 import type { Json } from "../core/json.ts";
 import type { FilePart, Message } from "../core/message.ts";
-
 import { oneLine } from "./show-context.ts";
 
 /** @returns lines that end in a line break. Of a file its name and size. */

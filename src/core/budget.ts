@@ -2,8 +2,8 @@
  * One ledger for a whole tree of runs. Money is set aside before a call and settled after it, at every ancestor at
  * once, so that parallel children can't outspend their root between two looks at the balance.
  */
-import { grouped } from "./grouped.ts";
 import { BudgetError, type BudgetErrorCode } from "./errors.ts";
+import { grouped } from "./grouped.ts";
 import { addUsage, noUsage, type RunUsage, type Usage } from "./usage.ts";
 
 export interface Limits {
@@ -354,7 +354,7 @@ export function limitReached(
 
 const sayers: Record<BudgetErrorCode, { flag: string; amount: (n: number) => string }> = {
   cost: { flag: "--max-cost", amount: (n) => `$${n < 0.01 ? n.toPrecision(2) : n.toFixed(2)}` },
-  tokens: { flag: "--max-tokens", amount: (n) => `${grouped(Math.round(n))} tokens` },
+  tokens: { flag: "--max-tokens", amount: (n) => `${grouped(n)} tokens` },
   calls: { flag: "--max-calls", amount: (n) => `${n} ${n === 1 ? "call" : "calls"}` },
   time: { flag: "--max-time", amount: (n) => `${(n / 1000).toFixed(1)} s` },
   depth: { flag: "--depth", amount: (n) => `depth ${n}` },

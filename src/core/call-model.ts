@@ -2,9 +2,9 @@
  * The one door for every model call: reserve → cache → limit → call → retry → settle → trace. Whoever needs a model
  * calls this; whoever adapts a provider does none of it.
  */
-import { grouped } from "./grouped.ts";
 import type { CallNeeds, Reservation } from "./budget.ts";
 import { isUnabridgedError, ModelError, messageOf } from "./errors.ts";
+import { grouped } from "./grouped.ts";
 import { newCallId, type CallId } from "./ids.ts";
 import { canonicalJson, sha256 } from "./json.ts";
 import { textOfMessage } from "./message.ts";

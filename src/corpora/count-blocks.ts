@@ -35,7 +35,7 @@ let memory: Buffer | undefined;
 
 /**
  * Counts blocks [first, end). Block i ends where the character begins that covers byte (i + 1) * blockBytes, the last one with the
- * text. Contract: throws the system's error where the file can't be opened, and FileShortened where it ends too early.
+ * text. Contract: throws where the file can't be opened, or ends too early.
  */
 export function countBlocks(range: BlockRange, first: number, end: number): CountedBlocks {
   memory ??= countedMemory(blocksAtOnce * blockBytes + 2 * context);
@@ -51,7 +51,7 @@ export function countBlocks(range: BlockRange, first: number, end: number): Coun
       const to = Math.min(range.bytes, (at + blocksAtOnce) * blockBytes + context);
       const window = memory.subarray(0, to - base);
       if (readSync(descriptor, window, 0, window.length, range.from + base) < window.length)
-        throw new FileShortened();
+        throw new Error(`${range.file} ends too early`);
       const edge = (block: number): number =>
         characterStart(window, Math.min(range.bytes, block * blockBytes) - base);
       let start = edge(at);
@@ -69,5 +69,3 @@ export function countBlocks(range: BlockRange, first: number, end: number): Coun
   }
   return counted;
 }
-
-export class FileShortened extends Error {}

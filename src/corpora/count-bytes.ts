@@ -48,7 +48,7 @@ declare const WebAssembly: {
 
 interface Counter {
   readonly memory: Buffer<ArrayBuffer>;
-  count(at: number, end: number): number;
+  readonly count: (at: number, end: number) => number;
 }
 
 let counter: Counter | undefined;
@@ -72,7 +72,7 @@ export interface ByteCounts {
 }
 
 export function countBytes(bytes: Uint8Array): ByteCounts {
-  const { memory } = (counter ??= openCounter());
+  const { memory, count: countPiece } = (counter ??= openCounter());
   let continuations = 0;
   let newlines = 0;
   const whole = bytes.length - (bytes.length % laneBytes);
@@ -93,7 +93,7 @@ export function countBytes(bytes: Uint8Array): ByteCounts {
 
   function count(from: number, length: number): void {
     for (let at = from; at < from + length; at += mostBytes) {
-      const both = counter?.count(at, Math.min(from + length, at + mostBytes)) ?? 0;
+      const both = countPiece(at, Math.min(from + length, at + mostBytes));
       continuations += both >>> 16;
       newlines += both & 0xffff;
     }

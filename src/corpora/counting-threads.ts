@@ -1,13 +1,17 @@
 /** The threads that help to count large texts: one for each processor to spare, while there is something to count. */
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { BlockRange, CountedBlocks } from "./count-blocks.ts";
+import { startThread } from "./thread.ts";
 
 /** Blocks [first, end) of a text. */
-export interface CountRequest {
-  readonly range: BlockRange;
+export interface Stretch {
   readonly first: number;
   readonly end: number;
+}
+
+export interface CountRequest extends Stretch {
+  readonly range: BlockRange;
 }
 
 export type CountResponse = { readonly ok: true; readonly counted: CountedBlocks } | { readonly ok: false };
@@ -17,7 +21,7 @@ export interface Helped {
   /** What a thread shall count next; nothing where there is nothing to do. */
   nextRequest(): CountRequest | undefined;
   /** Called once for each. Nothing came of it where the thread could not: then the text finds out why by itself. */
-  helped(request: CountRequest, counted: CountedBlocks | undefined): void;
+  helped(request: Stretch, counted: CountedBlocks | undefined): void;
 }
 
 const mostThreads = Math.min(4, availableParallelism() - 1);
@@ -41,16 +45,12 @@ export function stopHelping(text: Helped): void {
 }
 
 class CountingThread {
-  readonly #worker: Worker;
+  readonly #worker: Worker = startThread("count-worker");
   /** "starting" threads are given nothing: what they hold could be counted elsewhere by then. */
   #state: "starting" | "idle" | { readonly text: Helped; readonly request: CountRequest } = "starting";
   readonly #rest: NodeJS.Timeout;
 
   constructor() {
-    // Built code ends in .js, sources in .ts: the worker ends as we do.
-    const ending = import.meta.url.slice(import.meta.url.lastIndexOf("."));
-    this.#worker = new Worker(new URL(`./count-worker${ending}`, import.meta.url));
-    this.#worker.unref();
     this.#rest = setTimeout(() => void this.#worker.terminate(), restMs).unref();
     this.#worker.on("message", (response: CountResponse | "ready") => {
       this.#settle(response !== "ready" && response.ok ? response.counted : undefined);

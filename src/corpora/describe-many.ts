@@ -1,6 +1,6 @@
 /** The structure of many documents: endings, folders, sizes; and of each, where they are few. */
-import { grouped } from "../core/grouped.ts";
 import { dirname, extname } from "node:path";
+import { grouped } from "../core/grouped.ts";
 import { listed } from "./labels.ts";
 import { formatPath } from "./part.ts";
 import type { Part } from "./part.ts";

@@ -1,6 +1,7 @@
 /** Talks to the one thread that indexes passages for all open corpora. It starts with the first index, ends with the last. */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { ConfigError } from "../core/errors.ts";
+import { startThread } from "./thread.ts";
 import type { PassageHit, Region } from "./passage-index.ts";
 
 export type PassageRequest = { readonly id: number; readonly index: number } & (
@@ -55,7 +56,7 @@ interface Waiting {
 }
 
 class PassageThread {
-  readonly #worker: Worker;
+  readonly #worker: Worker = startThread("passage-worker");
   readonly #waiting = new Map<number, Waiting>();
   #requests = 0;
   #indexes = 0;
@@ -63,11 +64,6 @@ class PassageThread {
   #ended: Error | undefined;
 
   constructor() {
-    // Built code ends in .js, sources in .ts: the worker ends as we do.
-    const ending = import.meta.url.slice(import.meta.url.lastIndexOf("."));
-    this.#worker = new Worker(new URL(`./passage-worker${ending}`, import.meta.url));
-    // An index that nobody asks anything of keeps no process alive.
-    this.#worker.unref();
     this.#worker.on("message", (response: PassageResponse) => this.#settle(response));
     this.#worker.on("error", (error) => this.#fail(error));
     this.#worker.on("exit", () => this.#fail(new Error("the thread ended")));

@@ -1,6 +1,6 @@
 /** Recognises the format of one text and counts what gives it structure. Pure: it sees a sample, labels it, quotes little. */
-import { grouped } from "../core/grouped.ts";
 import { extname } from "node:path";
+import { grouped } from "../core/grouped.ts";
 import { isPlainObject } from "../core/json.ts";
 import { delimitedLines } from "./delimited.ts";
 import { counted, estimated, listed } from "./labels.ts";

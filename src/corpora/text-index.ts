@@ -1,6 +1,6 @@
 /** Where the blocks of a text on disk begin: in bytes, in code points and in lines. It grows as far as someone asks. */
 import { setImmediate } from "node:timers/promises";
-import { help, stopHelping, type CountRequest, type Helped } from "./counting-threads.ts";
+import { help, stopHelping, type CountRequest, type Helped, type Stretch } from "./counting-threads.ts";
 import { blocksOf, countBlocks, type BlockRange, type CountedBlocks } from "./count-blocks.ts";
 
 /** Blocks counted in one go before others get their turn: about a millisecond. */
@@ -11,11 +11,6 @@ const threadBlocks = 256;
 const helpedBlocks = 512;
 /** How far threads go beyond what is known, where somebody waits for a position. */
 const strideBlocks = 4096;
-
-interface Stretch {
-  readonly first: number;
-  readonly end: number;
-}
 
 export interface IndexedRange extends BlockRange {
   /** What to throw where the file is not what it was. */
@@ -76,7 +71,7 @@ export class TextIndex implements Helped {
   /** Counts on until the text is covered or `isEnough`: what is asked for later is then there at once. */
   async growUntil(isEnough: () => boolean): Promise<void> {
     while (this.#starts.length <= this.#blocks && !isEnough()) {
-      if (this.#blocks - this.#claimed > helpedBlocks) this.#wantHelp(this.#starts.length + strideBlocks);
+      this.#wantHelp(this.#starts.length + strideBlocks);
       const turn = this.#takeReturned() ?? this.#claim(turnBlocks, this.#blocks);
       if (turn) {
         this.#count(turn);
@@ -87,7 +82,7 @@ export class TextIndex implements Helped {
 
   /** Has threads count the first `blocks` while other things are done. */
   growAhead(blocks: number): void {
-    if (this.#blocks > helpedBlocks) this.#wantHelp(blocks);
+    this.#wantHelp(blocks);
   }
 
   /** No more threads; whoever waits counts by himself. */
@@ -96,6 +91,7 @@ export class TextIndex implements Helped {
   }
 
   #wantHelp(until: number): void {
+    if (this.#blocks - this.#claimed <= helpedBlocks) return;
     this.#helpedUntil = Math.min(this.#blocks, Math.max(this.#helpedUntil, until));
     if (this.#claimed < this.#helpedUntil) help(this);
   }
@@ -107,7 +103,7 @@ export class TextIndex implements Helped {
     return { range: { file, from, bytes }, ...blocks };
   }
 
-  helped({ first, end }: CountRequest, counted: CountedBlocks | undefined): void {
+  helped({ first, end }: Stretch, counted: CountedBlocks | undefined): void {
     if (counted) this.#put(first, counted);
     else {
       this.#returned.push({ first, end });

@@ -2,9 +2,9 @@
  * A request to `ask/NAME` as a question over a corpus: what is large in the messages is a document, the last user's words are
  * the question. Pure.
  */
-import { grouped } from "../core/grouped.ts";
 import type { DocumentInput } from "../core/context.ts";
 import { ConfigError } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import type { JsonObject } from "../core/json.ts";
 import { textOfMessage, type FilePart, type Message, type UserPart } from "../core/message.ts";
 import type { ClientRequest } from "./dialect.ts";

@@ -2,10 +2,10 @@
  * Compaction of one branch: labels are made outside any lock, ready ones wait, and a swap puts them in place at once if
  * nobody else did. A failure of any of it leaves the conversation as it was.
  */
-import { grouped } from "../core/grouped.ts";
 import { summaryId, type BranchRef, type SummaryContent } from "../core/conversation.ts";
 import type { ConversationStore } from "../core/conversation-store.ts";
 import { ConfigError } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import type { SummaryId } from "../core/ids.ts";
 import { assembleContext, overheadTokens, type Assembled } from "./assemble.ts";
 import { itemsOf, unitsOf } from "./entries.ts";

@@ -1,6 +1,6 @@
 /** How a message is shown: as it is, but for files and results of tools too large to be shown, which become handles. Pure. */
-import { grouped } from "../core/grouped.ts";
 import type { StoredMessage } from "../core/conversation.ts";
+import { grouped } from "../core/grouped.ts";
 import { isPlainObject } from "../core/json.ts";
 import type { Message, ToolResultPart, UserPart } from "../core/message.ts";
 import { estimateTokens } from "../core/tokens.ts";

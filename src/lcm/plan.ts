@@ -1,6 +1,6 @@
 /** Plans the next step from sizes alone. Pure: it reads no text, calls no model, touches no store, asks no clock. */
-import { grouped } from "../core/grouped.ts";
 import { ConfigError } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import { foldUnits, type FoldOptions } from "./fold.ts";
 import type { Sizes } from "./sizes.ts";
 import { foldsOf, totalTokens, type Unit } from "./units.ts";

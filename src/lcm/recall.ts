@@ -1,7 +1,7 @@
 /** Looks into what is not shown: words, labels, messages. Texts for a model to read, each of bounded length; only this branch. */
-import { grouped } from "../core/grouped.ts";
 import type { BranchRef, StoredMessage, SummaryNode } from "../core/conversation.ts";
 import type { ConversationStore, SearchHit, SearchPage, SearchQuery } from "../core/conversation-store.ts";
+import { grouped } from "../core/grouped.ts";
 import { textOfMessage } from "../core/message.ts";
 import { estimateTokens } from "../core/tokens.ts";
 import { beginning } from "./excerpt.ts";

@@ -1,6 +1,6 @@
 /** Results too large to be handed over: they stay here, and are read in pieces. */
-import { grouped } from "../core/grouped.ts";
 import { ConfigError } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 
 /** Larger ones stay with the host. */

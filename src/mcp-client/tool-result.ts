@@ -1,6 +1,6 @@
 /** What a tool gave, as a value: structured where the server gives structure, else its texts. Pure. */
-import { grouped } from "../core/grouped.ts";
 import type { CallToolResult } from "@modelcontextprotocol/client";
+import { grouped } from "../core/grouped.ts";
 import type { Json } from "../core/json.ts";
 
 /** The tool was reached and says that it failed. Its words are for the model that called it. */

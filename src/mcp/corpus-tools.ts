@@ -1,8 +1,8 @@
 /** The tools `corpus_…`: texts that a client names once, then searches and reads in pieces, without any model. */
-import { grouped } from "../core/grouped.ts";
 import { z } from "zod";
 import { parseSpanId, spanId, type Corpus, type CorpusDocument } from "../core/corpus.ts";
 import { ConfigError } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import { answered, withFolders, type Desk } from "./desk.ts";
 import type { NamedCorpus } from "./named-corpora.ts";
 

@@ -1,6 +1,6 @@
 /** Results of runs as a client gets them: text in which span ids are places, and the same as data. Pure. */
-import { grouped } from "../core/grouped.ts";
 import type { CallToolResult } from "@modelcontextprotocol/server";
+import { grouped } from "../core/grouped.ts";
 import type { AskResult, MapRunResult } from "../engine/index.ts";
 import { answered } from "./desk.ts";
 

@@ -1,10 +1,10 @@
 /** What code in a cell may ask of the host: look-ups in the corpus, sub-calls, child runs, what is left. Guest input is parsed here. */
-import { grouped } from "../core/grouped.ts";
 import { z } from "zod";
 import { callModel } from "../core/call-model.ts";
 import type { Corpus, Match, RankedSpan } from "../core/corpus.ts";
 import { parseSpanId, spanId } from "../core/corpus.ts";
 import { ConfigError, messageOf } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { user } from "../core/message.ts";
 import type { HostCall } from "../core/sandbox.ts";

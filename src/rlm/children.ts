@@ -2,10 +2,10 @@
  * rlm_query: a child run with its own sandbox, grant and trace, or a plain sub-call where a child would be no more than that: at
  * the last level, and for a text that any model reads at once.
  */
-import { grouped } from "../core/grouped.ts";
 import { callModel } from "../core/call-model.ts";
 import { spanId, type Corpus, type Span } from "../core/corpus.ts";
 import { BudgetError, ConfigError } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import { newRunId } from "../core/ids.ts";
 import { user } from "../core/message.ts";
 import { emitter, type RunScope } from "../core/scope.ts";

@@ -2,9 +2,9 @@
  * The root loop: root LM → code → execute → observe → … → answer. Every turn ends with feedback the model can act on; nothing
  * is silently ignored. It knows the sandbox, the models and the corpus only as ports.
  */
-import { grouped } from "../core/grouped.ts";
 import { callModel, requestTokens } from "../core/call-model.ts";
 import { BudgetError, ModelError } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import type { Model, ModelReply } from "../core/model.ts";
 import type { ExecutionResult, FinalAnswer, SandboxSession } from "../core/sandbox.ts";
 import { RootHistory } from "./history.ts";

@@ -1,6 +1,6 @@
 /** Every word that a root LM reads from us. Numbers come in as facts; nothing here looks anything up. Pure. */
-import { grouped } from "../core/grouped.ts";
 import type { CorpusDescription } from "../core/corpus.ts";
+import { grouped } from "../core/grouped.ts";
 import type { Profile } from "./profiles.ts";
 import type { ScoutLabel } from "./scout.ts";
 

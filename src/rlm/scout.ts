@@ -2,9 +2,9 @@
  * Phase 0: cheap look-ups made before the first model call. It gives the root LM labels with counts — how often the rare
  * terms of the query occur and where to look first — and never the text itself.
  */
-import { grouped } from "../core/grouped.ts";
 import { spanId, type Corpus, type RankedSpan } from "../core/corpus.ts";
 import { isUnabridgedError } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 
 export interface ScoutLabel {
   readonly text: string;

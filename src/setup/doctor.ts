@@ -1,9 +1,9 @@
 /** Examines what a run would find here: each thing that must work, whether it does, and what to do where it doesn't. */
-import { grouped } from "../core/grouped.ts";
 import { constants } from "node:fs";
 import { access, mkdir, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../core/errors.ts";
+import { grouped } from "../core/grouped.ts";
 import type { Model } from "../core/model.ts";
 import type { Sandbox, SandboxOptions } from "../core/sandbox.ts";
 import type { Store } from "../core/store.ts";
